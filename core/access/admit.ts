@@ -1,0 +1,89 @@
+import type { Context } from '../context.ts';
+import { Problem } from '../http/problem.ts';
+import { digest, sameDigest } from '../ids.ts';
+import { type Bucket, limitHeaders, secondsUntilToken, takeByToken, takeFrom } from './rate-limit.ts';
+
+/** Who asks. `id` is the owner_id of what they schedule. */
+export interface Caller {
+  id: string;
+  role: 'admin' | 'user';
+}
+
+/** Who may call an endpoint; `anyone` needs no token. */
+export type Access = 'anyone' | 'user' | 'admin';
+
+/** What an admitted request got: its caller (none on an open route) and the rate-limit headers of its answer. */
+export interface Admission {
+  caller?: Caller;
+  headers: Record<string, string>;
+}
+
+const LOOK_UP = `
+  SELECT u.id, u.role, r.tokens, r.at FROM users u LEFT JOIN rate_limits r ON r.bucket = u.id
+  WHERE u.token_hash = ?1 AND u.disabled_at IS NULL`;
+const BUCKET = 'SELECT tokens, at FROM rate_limits WHERE bucket = ?1';
+
+/**
+ * Lets a request in, or throws a Problem: 429 when the bucket is empty, 401 without a valid token (missing,
+ * malformed, unknown and disabled look the same), 403 for a user on an admin's route.
+ */
+export async function admit(ctx: Context, request: Request, access: Access): Promise<Admission> {
+  const token = request.headers.get('x-user-auth');
+  const found = access === 'anyone' || !token ? undefined : await recognise(ctx, token);
+  if (!found) {
+    const headers = await takeAsStranger(ctx, request);
+    if (access === 'anyone') return { headers };
+    throw new Problem('unauthorized', 'Send a valid token in the header x-user-auth.', { headers });
+  }
+  const headers = spend(ctx, found.bucket, found.taken);
+  if (access === 'admin' && found.caller.role !== 'admin') {
+    throw new Problem('forbidden', 'Only an admin may do this.', { headers });
+  }
+  return { caller: found.caller, headers };
+}
+
+interface Found {
+  caller: Caller;
+  bucket: Bucket;
+  taken: boolean;
+}
+
+async function recognise(ctx: Context, token: string): Promise<Found | undefined> {
+  const hash = digest(token);
+  const bootstrap = ctx.settings.BOOTSTRAP_ADMIN_TOKEN;
+  if (bootstrap && sameDigest(hash, digest(bootstrap))) {
+    return { caller: { id: 'bootstrap', role: 'admin' }, ...(await take(ctx, 'bootstrap', false)) };
+  }
+  const [took, users] = await ctx.db.batch<Caller & Bucket>([
+    takeByToken(ctx, hash),
+    ctx.db.prepare(LOOK_UP).bind(hash),
+  ]);
+  const user = users?.results[0];
+  return user && { caller: { id: user.id, role: user.role }, bucket: user, taken: took?.results.length === 1 };
+}
+
+async function take(ctx: Context, name: string, anonymous: boolean): Promise<{ bucket: Bucket; taken: boolean }> {
+  const [took, left] = await ctx.db.batch<Bucket>([takeFrom(ctx, name, anonymous), ctx.db.prepare(BUCKET).bind(name)]);
+  return { bucket: left?.results[0] as Bucket, taken: took?.results.length === 1 };
+}
+
+async function takeAsStranger(ctx: Context, request: Request): Promise<Record<string, string>> {
+  const { bucket, taken } = await take(ctx, `ip:${clientAddress(ctx, request)}`, true);
+  return spend(ctx, bucket, taken);
+}
+
+function spend(ctx: Context, bucket: Bucket, taken: boolean): Record<string, string> {
+  const headers = limitHeaders(ctx, bucket);
+  if (taken) return headers;
+  const seconds = secondsUntilToken(ctx, bucket);
+  throw new Problem('rate_limited', `No request is left; the next is in ${seconds} s.`, {
+    headers: { ...headers, 'retry-after': String(seconds) },
+  });
+}
+
+/** The peer's address, or the X-Forwarded-For entry that the outermost trusted proxy wrote. */
+function clientAddress(ctx: Context, request: Request): string {
+  const hops = ctx.settings.TRUSTED_PROXY_HOPS;
+  const chain = hops > 0 ? (request.headers.get('x-forwarded-for') ?? '').split(',') : [];
+  return chain.at(-hops)?.trim() || ctx.client;
+}

@@ -1,0 +1,82 @@
+import { type Context, toTimestamp } from '../context.ts';
+import { digest, newId, newToken } from '../ids.ts';
+import { page } from '../views/page.ts';
+import type { Caller } from './admit.ts';
+
+interface UserRow {
+  seq: number;
+  id: string;
+  name: string;
+  role: Caller['role'];
+  created_at: number;
+  disabled_at: number | null;
+}
+
+const COLUMNS = 'seq, id, name, role, created_at, disabled_at';
+
+/** A user as the world sees it; the token is not among its parts. */
+export const toUser = (row: UserRow) => ({
+  id: row.id,
+  name: row.name,
+  role: row.role,
+  created_at: toTimestamp(row.created_at),
+  disabled_at: toTimestamp(row.disabled_at),
+});
+
+const INSERT = 'INSERT INTO users (id, name, role, token_hash, created_at)';
+const CREATE = `${INSERT} VALUES (?1, ?2, ?3, ?4, ?5) RETURNING ${COLUMNS}`;
+const CREATE_FIRST = `${INSERT} SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS (SELECT 1 FROM users) RETURNING ${COLUMNS}`;
+
+/** Creates a user. The token is in this answer and nowhere else: the database holds its digest. */
+export async function createUser(ctx: Context, name: string, role: Caller['role']) {
+  const made = await insert(ctx, CREATE, name, role);
+  return { ...toUser(made.row as UserRow), token: made.token };
+}
+
+/** Makes the first admin of a database without users; its token, or null where there are users already. */
+export async function createFirstAdmin(ctx: Context): Promise<string | null> {
+  const made = await insert(ctx, CREATE_FIRST, 'admin', 'admin');
+  return made.row ? made.token : null;
+}
+
+async function insert(
+  ctx: Context,
+  sql: string,
+  name: string,
+  role: string,
+): Promise<{ row: UserRow | undefined; token: string }> {
+  const token = newToken(ctx);
+  const { results } = await ctx.db.prepare(sql).bind(newId(ctx), name, role, digest(token), ctx.now()).all<UserRow>();
+  return { row: results[0], token };
+}
+
+// A deployment without a bootstrap token (?3 = 0) keeps its last admin: nobody could let another one in.
+const DISABLE = `
+  UPDATE users SET disabled_at = ?1 WHERE id = ?2 AND disabled_at IS NULL AND (?3 = 1 OR role <> 'admin' OR EXISTS (
+    SELECT 1 FROM users AS other WHERE other.role = 'admin' AND other.disabled_at IS NULL AND other.id <> ?2))`;
+const READ = `SELECT ${COLUMNS} FROM users WHERE id = ?1`;
+
+/** Disables a user at once; null where there is none. A user that is still enabled afterwards is the last admin. */
+export async function disableUser(ctx: Context, id: string): Promise<UserRow | null> {
+  const rescued = ctx.settings.BOOTSTRAP_ADMIN_TOKEN ? 1 : 0;
+  const [, read] = await ctx.db.batch<UserRow>([
+    ctx.db.prepare(DISABLE).bind(ctx.now(), id, rescued),
+    ctx.db.prepare(READ).bind(id),
+  ]);
+  return read?.results[0] ?? null;
+}
+
+/** A page of users, newest first. */
+export async function listUsers(ctx: Context, query: { cursor?: string | undefined; limit: number }, caller: Caller) {
+  const { rows, next_cursor } = await page<UserRow>(ctx, {
+    table: 'users',
+    columns: COLUMNS,
+    along: {},
+    literal: '',
+    filter: {},
+    scope: `users for ${caller.id}`,
+    ...query,
+    cursor: query.cursor,
+  });
+  return { items: rows.map(toUser), next_cursor };
+}

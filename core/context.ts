@@ -1,0 +1,108 @@
+import type { Database } from './database.ts';
+import { readSettings, type Settings } from './settings.ts';
+
+/** Anything with `fetch`: a service binding, a guarded way out, or a plain object in a test. */
+export interface Fetcher {
+  fetch(request: Request | string, init?: RequestInit): Promise<Response>;
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export type Logger = (level: LogLevel, message: string, data?: Record<string, unknown>) => void;
+
+/** Time and chance. Only this file calls the real ones; a test or a simulation passes its own as `env.SOURCES`. */
+export interface Sources {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** A fraction in [0, 1). */
+  random(): number;
+  /** `length` bytes from a secure source. */
+  bytes(length: number): Uint8Array;
+  /** Resolves after `ms` milliseconds, or at once when `signal` aborts. Never rejects. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Lets everything that is already runnable run, input and output included. */
+  turn(): Promise<void>;
+}
+
+/** What the host hands to every function: bindings, and settings as strings. */
+export interface Env {
+  DB: Database;
+  PROCESSOR?: Fetcher;
+  OUTBOUND?: Fetcher;
+  SOURCES?: Sources;
+  STOPPING?: AbortSignal;
+  LOG?: Logger;
+  [setting: string]: unknown;
+}
+
+/** What the host knows of one call. `client` is the address of the peer, where the host sees it. */
+export interface Invocation {
+  waitUntil?(work: Promise<unknown>): void;
+  client?: string;
+}
+
+/** Everything a function works with; made from `env` alone, so nothing outlives a call that correctness needs. */
+export interface Context extends Sources {
+  env: Env;
+  db: Database;
+  settings: Settings;
+  log: Logger;
+  client: string;
+  waitUntil(work: Promise<unknown>): void;
+}
+
+const known = new WeakMap<Env, Settings>();
+
+/** The context of one call. Throws a SettingError when a setting is bad, a plain Error when DB is missing. */
+export function contextOf(env: Env, invocation: Invocation = {}): Context {
+  let settings = known.get(env);
+  if (!settings) {
+    if (!env.DB) throw new Error('The binding DB is missing: every function needs a database.');
+    settings = readSettings(env);
+    known.set(env, settings);
+  }
+  return {
+    ...(env.SOURCES ?? real),
+    env,
+    db: env.DB,
+    settings,
+    log: env.LOG ?? consoleLog,
+    client: invocation.client ?? 'unknown',
+    waitUntil: (work) => invocation.waitUntil?.(work),
+  };
+}
+
+/** The platform's own clock and chance. */
+export const real: Sources = {
+  now: () => Date.now(),
+  random: () => Math.random(),
+  bytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
+  sleep: (ms, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
+      const end = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', end);
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      signal?.addEventListener('abort', end);
+    }),
+  turn: () =>
+    new Promise((resolve) => {
+      const { setImmediate } = globalThis as { setImmediate?: (call: () => void) => void };
+      if (setImmediate) setImmediate(resolve);
+      else setTimeout(resolve, 0);
+    }),
+};
+
+const consoleLog: Logger = (level, message, data) => console[level](JSON.stringify({ level, message, ...data }));
+
+/** RFC 3339 in UTC, the form of every time on the wire; null stays null. */
+export function toTimestamp(ms: number): string;
+export function toTimestamp(ms: number | null): string | null;
+export function toTimestamp(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}
+
+/** Milliseconds since 1970 of an RFC 3339 time that a schema has accepted. */
+export const fromTimestamp = (text: string): number => Date.parse(text);

@@ -1,0 +1,97 @@
+import { type FieldError, Problem } from './problem.ts';
+
+export const MAX_BODY_BYTES = 1_048_576;
+const MAX_BODY_DEPTH = 48;
+
+/** The JSON body of a request, at most 1 MiB. Throws a Problem for anything that JSON cannot carry faithfully. */
+export async function readJson(request: Request): Promise<unknown> {
+  const bytes = await readBytes(request);
+  if (bytes.length === 0) throw new Problem('malformed_json', 'The body is empty; a JSON object is needed.');
+  if (!/^application\/json\s*(;|$)/i.test(request.headers.get('content-type') ?? '')) {
+    throw new Problem('unsupported_media_type', 'The content-type of the body must be application/json.');
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    throw new Problem('malformed_json', 'The body is not valid JSON in UTF-8.');
+  }
+  const error = findIllFormed(value, '', MAX_BODY_DEPTH);
+  if (error)
+    throw new Problem('ill_formed_value', `${error.path || 'The body'}: ${error.message}`, { errors: [error] });
+  return value;
+}
+
+/** Refuses a body where none is expected, but for an empty one and `{}`. */
+export async function refuseBody(request: Request): Promise<void> {
+  if (!request.body) return;
+  const text = new TextDecoder().decode(await readBytes(request)).trim();
+  if (text !== '' && text !== '{}') throw new Problem('invalid_body', 'This route takes no body.');
+}
+
+/** Reads at most MAX_BODY_BYTES. What Content-Length says can refuse a body early, never admit a longer one. */
+async function readBytes(request: Request): Promise<Uint8Array> {
+  const tooLarge = new Problem('body_too_large', `The body may hold ${MAX_BODY_BYTES} bytes.`, {
+    headers: { connection: 'close' },
+  });
+  const announced = request.headers.get('content-length');
+  if (announced !== null) {
+    if (Number(announced) > MAX_BODY_BYTES) throw tooLarge;
+    const bytes = new Uint8Array(await request.arrayBuffer());
+    if (bytes.length > MAX_BODY_BYTES) throw tooLarge;
+    return bytes;
+  }
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  const reader = request.body?.getReader();
+  for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
+    length += next.value.length;
+    if (length > MAX_BODY_BYTES) {
+      await reader?.cancel().catch(() => {});
+      throw tooLarge;
+    }
+    chunks.push(next.value);
+  }
+  const bytes = new Uint8Array(length);
+  let end = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, end);
+    end += chunk.length;
+  }
+  return bytes;
+}
+
+/** The first value that would not come back as it was sent: too deep, too large a number, NUL, half a surrogate pair. */
+export function findIllFormed(value: unknown, path: string, depth: number): FieldError | undefined {
+  if (typeof value === 'string') return badText(value) ? { path, message: badText(value) as string } : undefined;
+  if (typeof value === 'number' && Math.abs(value) > Number.MAX_SAFE_INTEGER) {
+    return { path, message: 'a number beyond 2^53 - 1 loses digits; send it as a string' };
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (depth === 0) return { path, message: 'nested too deep' };
+  const inside = Array.isArray(value) ? value.entries() : Object.entries(value);
+  for (const [key, child] of inside) {
+    const here = `${path}/${key}`;
+    if (typeof key === 'string' && (key === '__proto__' || badText(key))) {
+      return { path, message: key === '__proto__' ? 'a key may not be __proto__' : `a key holds ${badText(key)}` };
+    }
+    const error = findIllFormed(child, here, depth - 1);
+    if (error) return error;
+  }
+  return undefined;
+}
+
+/** How deep a value nests: 0 for a scalar, 1 for `{}`. Stops counting at `limit`. */
+export function depthOf(value: unknown, limit: number): number {
+  if (typeof value !== 'object' || value === null || limit === 0) return 0;
+  return 1 + Object.values(value).reduce((most: number, child) => Math.max(most, depthOf(child, limit - 1)), 0);
+}
+
+const loneSurrogate = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
+
+function badText(text: string): string | undefined {
+  if (text.includes('\u0000')) return 'a NUL character';
+  // isWellFormed is ES2024: present in Node 20 and in Workers, not yet in every type library.
+  const wellFormed = (text as { isWellFormed?(): boolean }).isWellFormed?.() ?? !loneSurrogate.test(text);
+  return wellFormed ? undefined : 'half of a surrogate pair';
+}

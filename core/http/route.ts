@@ -1,0 +1,17 @@
+/** Matches a path against a pattern such as `/v1/jobs/{id}`; the named parts, or undefined where it does not fit. */
+export type Matcher = (path: string) => Record<string, string> | undefined;
+
+/** Compiles a pattern of literal segments and `{name}` segments, once, when the function loads. */
+export function matcherOf(pattern: string): Matcher {
+  const parts = pattern.split('/');
+  return (path) => {
+    const given = path.split('/');
+    if (given.length !== parts.length) return undefined;
+    const found: Record<string, string> = {};
+    for (const [i, part] of parts.entries()) {
+      if (part.startsWith('{')) found[part.slice(1, -1)] = given[i] as string;
+      else if (part !== given[i]) return undefined;
+    }
+    return found;
+  };
+}

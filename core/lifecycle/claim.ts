@@ -1,0 +1,65 @@
+import type { Context } from '../context.ts';
+import { edge, step } from './edge.ts';
+
+/** A job under lease: what a worker needs to run it, and the epoch that fences all it writes. */
+export interface Claimed {
+  seq: number;
+  id: string;
+  owner_id: string;
+  task_type: string;
+  payload: string;
+  priority: number;
+  retries: number;
+  max_retries: number;
+  run_at: number;
+  timeout_ms: number | null;
+  lease_epoch: number;
+}
+
+// Highest priority first, then run_at, then insertion. One seek for each priority in use, so jobs of a high
+// priority that are not due yet cost nothing; it stops at the priority that fills the set.
+export const DUE = `
+  WITH RECURSIVE level (priority, found) AS (
+    SELECT max(priority), 0 FROM jobs WHERE status = 'pending'
+    UNION ALL
+    SELECT
+      (SELECT max(priority) FROM jobs WHERE status = 'pending' AND priority < level.priority),
+      found + (SELECT count(*) FROM (
+        SELECT 1 FROM jobs WHERE status = 'pending' AND priority = level.priority AND run_at <= ?1 LIMIT ?2))
+    FROM level WHERE level.priority IS NOT NULL AND found < ?2)
+  SELECT due.seq FROM level JOIN jobs AS due ON due.seq IN (
+    SELECT seq FROM jobs WHERE status = 'pending' AND priority = level.priority AND run_at <= ?1
+    ORDER BY run_at, seq LIMIT ?2)
+  ORDER BY due.priority DESC, due.run_at, due.seq LIMIT ?2`;
+
+const CLAIM = edge({
+  event: 'claimed',
+  from: 'pending',
+  to: 'running',
+  where: `jobs.seq IN (${DUE})`,
+  set: 'lease_epoch = lease_epoch + 1, lease_worker = ?3, lease_until = ?1 + ?4, started_at = ?1',
+  epoch: 'jobs.lease_epoch + 1',
+  worker: '?3',
+  returning: 'seq, id, owner_id, task_type, payload, priority, retries, max_retries, run_at, timeout_ms, lease_epoch',
+});
+
+/** Leases up to `limit` due jobs to `worker`, in the order in which they should run. */
+export async function claim(ctx: Context, worker: string, limit: number): Promise<Claimed[]> {
+  const [, claimed] = await ctx.db.batch<Claimed>(step(ctx.db, CLAIM, ctx.now(), limit, worker, ctx.settings.LEASE_MS));
+  // RETURNING gives rows in any order.
+  return (claimed?.results ?? []).sort((a, b) => b.priority - a.priority || a.run_at - b.run_at || a.seq - b.seq);
+}
+
+const NEXT_DUE = `
+  WITH RECURSIVE level (priority) AS (
+    SELECT max(priority) FROM jobs WHERE status = 'pending'
+    UNION ALL
+    SELECT (SELECT max(priority) FROM jobs WHERE status = 'pending' AND priority < level.priority)
+    FROM level WHERE level.priority IS NOT NULL)
+  SELECT min((SELECT min(run_at) FROM jobs WHERE status = 'pending' AND priority = level.priority)) AS run_at FROM level`;
+
+/** When the next pending job falls due, in milliseconds since 1970; it may be past. Null when none waits. */
+export async function nextDue(ctx: Context): Promise<number | null> {
+  const row = await ctx.db.prepare(NEXT_DUE).first<{ run_at: number | null }>();
+  return row?.run_at ?? null;
+}

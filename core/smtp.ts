@@ -1,0 +1,41 @@
+import Mailer from 'nodemailer/lib/mailer';
+import SmtpTransport from 'nodemailer/lib/smtp-transport';
+import { PermanentError } from './task.ts';
+
+/** A mail whose fields were checked when its job was scheduled. */
+export interface Mail {
+  from: string;
+  to: string;
+  subject: string;
+  text: string;
+  messageId: string;
+  headers: Record<string, string>;
+  html?: string | undefined;
+  cc?: string | undefined;
+  bcc?: string | undefined;
+  replyTo?: string | undefined;
+}
+
+/**
+ * Hands a mail to the server at `url`; its answer, cut at 500 characters. Throws a PermanentError for a 5xx reply,
+ * which a server gives to what it will never take (RFC 5321, 4.2.1), and a plain Error for what may be over soon.
+ */
+export async function sendOverSmtp(url: string, mail: Mail, signal: AbortSignal): Promise<unknown> {
+  const limits = { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 30_000 };
+  const transport = new SmtpTransport({ url, ...limits, disableFileAccess: true, disableUrlAccess: true });
+  const mailer = new Mailer(transport, {}, {});
+  const stop = () => mailer.close();
+  signal.addEventListener('abort', stop);
+  try {
+    const sent = await mailer.sendMail(mail);
+    return { message_id: sent.messageId, accepted: sent.accepted, response: String(sent.response).slice(0, 500) };
+  } catch (error) {
+    const { message, responseCode } = error as Error & { responseCode?: number };
+    if (responseCode !== undefined && responseCode >= 500)
+      throw new PermanentError(`The mail server refused the mail: ${message}`);
+    throw new Error(`The mail could not be sent: ${message}`);
+  } finally {
+    signal.removeEventListener('abort', stop);
+    mailer.close();
+  }
+}

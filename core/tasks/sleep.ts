@@ -1,0 +1,14 @@
+import * as z from 'zod';
+import { task } from '../task.ts';
+
+/** Waits. The simplest task, and the one the benchmarks run with 0 ms. */
+export default task({
+  type: 'sleep',
+  summary: 'Waits for `ms` milliseconds.',
+  payload: z.strictObject({ ms: z.int().min(0).max(86_400_000) }),
+  example: { ms: 1000 },
+  run: async ({ payload: { ms } }, ctx) => {
+    if (ms > 0) await ctx.sleep(ms);
+    return { slept_ms: ms };
+  },
+});

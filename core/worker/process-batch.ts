@@ -1,0 +1,42 @@
+import type { Context, Env } from '../context.ts';
+import type { TickCounts } from '../http/tick.ts';
+import { nextDue } from '../lifecycle/claim.ts';
+import type { AnyTask } from '../task.ts';
+import { wake } from '../wake.ts';
+import { type Slots, Worker } from './worker.ts';
+
+interface Isolate {
+  slots: Slots;
+  current?: Worker | undefined;
+}
+
+// A courtesy between invocations that share a process: one worker runs, the others nudge it. Correctness does not
+// need it: where each invocation has a process, or an env, of its own, they simply work side by side.
+const isolates = new WeakMap<Env, Isolate>();
+
+/** Runs due jobs until nothing is due or the tick's time is spent. `joined` is 1 where a worker was at it already. */
+export async function processBatch(ctx: Context, tasks: readonly AnyTask[]): Promise<TickCounts> {
+  const isolate = isolates.get(ctx.env) ?? { slots: { used: 0 } };
+  isolates.set(ctx.env, isolate);
+  if (isolate.current?.open) {
+    isolate.current.nudge();
+    return { claimed: 0, done: 0, failed: 0, released: 0, cancelled: 0, stale: 0, joined: 1 };
+  }
+  const worker = new Worker(ctx, new Map(tasks.map((task) => [task.type, task])), isolate.slots);
+  isolate.current = worker;
+  try {
+    await worker.work();
+  } finally {
+    if (isolate.current === worker) isolate.current = undefined;
+  }
+  return { ...worker.counts, joined: 0, ...(await lookAhead(ctx, worker)) };
+}
+
+/** Wakes the next invocation where this one ran out of time, else says when the next job falls due. */
+async function lookAhead(ctx: Context, worker: Worker): Promise<{ next_at?: number }> {
+  if (ctx.env.STOPPING?.aborted) return {};
+  const next = await nextDue(ctx);
+  if (next === null) return {};
+  if (worker.counts.claimed > 0 && (worker.hungry || next <= ctx.now())) wake(ctx);
+  return { next_at: next };
+}

@@ -1,0 +1,68 @@
+import type { Context, LogLevel } from '../context.ts';
+import type { Claimed } from '../lifecycle/claim.ts';
+import { persistLog } from '../lifecycle/remark.ts';
+import type { Outcome } from '../lifecycle/settle.ts';
+import type { AnyTask, TaskContext } from '../task.ts';
+import { fail, ofError, ofResult } from './outcome.ts';
+
+export type Tasks = ReadonlyMap<string, AnyTask>;
+
+/** One run of a handler, from the claim until its outcome is known. */
+export class Run {
+  readonly job: Claimed;
+  readonly deadline: number;
+  /** Set once, by whoever is first: the handler, its deadline, a cancel, a lost lease or the shutdown. */
+  over = false;
+  #controller: AbortController | undefined;
+
+  constructor(job: Claimed, deadline: number) {
+    this.job = job;
+    this.deadline = deadline;
+  }
+
+  /** Made when it is first asked for: most short handlers never do. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    return this.#controller.signal;
+  }
+
+  abort(reason: string): void {
+    this.over = true;
+    this.#controller ??= new AbortController();
+    this.#controller.abort(new Error(reason));
+  }
+}
+
+/** Runs a job's handler and names the outcome. Never throws. */
+export async function runJob(ctx: Context, tasks: Tasks, workerId: string, run: Run): Promise<Outcome> {
+  const { job } = run;
+  const found = tasks.get(job.task_type);
+  if (!found) return fail(`This worker does not know the task type ${job.task_type}.`);
+  try {
+    const payload = found.payload.safeParse(JSON.parse(job.payload));
+    if (!payload.success)
+      return fail(`The payload does not fit the task: ${payload.error.issues[0]?.message}`, { permanent: true });
+    const { id, owner_id, task_type, retries } = job;
+    return ofResult(
+      await found.run(
+        { id, owner_id, task_type, payload: payload.data, attempt: retries + 1 },
+        taskContext(ctx, workerId, run),
+      ),
+    );
+  } catch (error) {
+    return ofError(error);
+  }
+}
+
+const taskContext = (ctx: Context, workerId: string, run: Run): TaskContext => ({
+  db: ctx.db,
+  workerId,
+  settings: ctx.settings,
+  get signal() {
+    return run.signal;
+  },
+  now: ctx.now,
+  sleep: (ms) => ctx.sleep(ms, run.signal),
+  fetch: (url, init) => (ctx.env.OUTBOUND ? ctx.env.OUTBOUND.fetch(url, init) : fetch(url, init)),
+  persistLog: (level: LogLevel, message: string, data?: unknown) => persistLog(ctx, run.job, level, message, data),
+});

@@ -1,0 +1,59 @@
+import { lookup as resolve } from 'node:dns';
+import type { LookupFunction } from 'node:net';
+import ipaddr from 'ipaddr.js';
+import { Agent, fetch as undiciFetch } from 'undici';
+import type { Fetcher } from '../core/context.ts';
+
+/** The way out refuses an address; webhooks treat it as permanent. */
+class AddressRefused extends Error {
+  readonly code = 'ADDRESS_REFUSED';
+
+  constructor(host: string, address: string) {
+    super(
+      `${host}${host === address ? '' : ` is ${address}, which`} is not a public address; WEBHOOK_ALLOW_PRIVATE=true would allow it.`,
+    );
+  }
+}
+
+/**
+ * The guarded way out for webhooks. The address is judged when the connection is made, after resolution, so a
+ * name that changes between a check and the connect gains nothing. Public addresses only, unless `allowPrivate`.
+ */
+export function makeOutbound(allowPrivate: boolean): Fetcher & { close(): Promise<void> } {
+  const connect = allowPrivate ? {} : { lookup: guardedLookup };
+  const agent = new Agent({
+    connect: { ...connect, timeout: 10_000 },
+    headersTimeout: 60_000,
+    bodyTimeout: 60_000,
+    keepAliveTimeout: 1000,
+  });
+  return {
+    fetch: async (url, init) => {
+      // A literal address is never looked up. URL has already turned odd spellings into the usual one.
+      if (!allowPrivate) refuseLiteral(new URL(String(url)).hostname);
+      return (await undiciFetch(String(url), { ...(init as object), dispatcher: agent })) as unknown as Response;
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+/** Whether anybody on the internet has this address: not private, loopback, link-local, shared, mapped or reserved. */
+export const isPublic = (address: string): boolean =>
+  ipaddr.isValid(address) && ipaddr.parse(address).range() === 'unicast';
+
+function refuseLiteral(hostname: string): void {
+  const host = hostname.replace(/^\[|\]$/g, '');
+  if (ipaddr.isValid(host) && !isPublic(host)) throw new AddressRefused(host, host);
+}
+
+// One private address among the answers is enough to refuse the name.
+const guardedLookup: LookupFunction = (hostname, options, callback) => {
+  resolve(hostname, { ...options, all: true }, (error, addresses) => {
+    if (error) return callback(error, '', 0);
+    const bad = addresses.find(({ address }) => !isPublic(address));
+    if (bad) return callback(new AddressRefused(hostname, bad.address), '', 0);
+    if (options.all) return callback(null, addresses);
+    const [first] = addresses;
+    callback(null, first?.address ?? '', first?.family ?? 0);
+  });
+};

@@ -1,0 +1,159 @@
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import type { Database, SqlValue, Statement } from '../core/database.ts';
+
+/** Time a writer waits for another one before the caller is told that the database is busy. */
+const BUSY_WAIT_MS = 2000;
+const MAX_PARAMETERS = 100;
+const MAX_SQL_BYTES = 100_000;
+const MAX_VALUE_BYTES = 2_000_000;
+const MAX_CACHED = 500;
+
+// Builds below it can lose commits when two connections reset the WAL at once.
+const OLDEST_SQLITE = '3.51.3';
+
+/** Thrown for a database this version cannot work with; the message is one line for people. */
+export class DatabaseError extends Error {
+  override name = 'DatabaseError';
+}
+
+/** Opens the file for reading and writing, its folder made private if it is new, every pragma set and checked. */
+export function openSqlite(path: string, synchronous: 'normal' | 'full'): Sqlite.Database {
+  const folder = dirname(path);
+  if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (existsSync(path) && statSync(path).isDirectory())
+    throw new DatabaseError(`DB_PATH is ${path}, which is a folder; it may be a file.`);
+  const db = new Sqlite(path);
+  try {
+    requireVersion(db);
+    db.pragma('busy_timeout = 5000');
+    set(db, 'journal_mode', 'wal');
+    set(db, 'synchronous', synchronous === 'full' ? 2 : 1);
+    set(db, 'foreign_keys', 1);
+    set(db, 'journal_size_limit', 67_108_864);
+    set(db, 'cache_size', -65_536);
+    // The port waits for other writers itself, without holding up the event loop.
+    db.pragma('busy_timeout = 5');
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function requireVersion(db: Sqlite.Database): void {
+  const version = db.prepare('SELECT sqlite_version()').pluck().get() as string;
+  const order = new Intl.Collator('en', { numeric: true });
+  if (order.compare(version, OLDEST_SQLITE) < 0)
+    throw new DatabaseError(`This SQLite is ${version}; ${OLDEST_SQLITE} or newer is needed.`);
+}
+
+function set(db: Sqlite.Database, pragma: string, value: string | number): void {
+  db.pragma(`${pragma} = ${value}`);
+  const now = db.pragma(pragma, { simple: true });
+  if (now !== value) throw new DatabaseError(`SQLite keeps ${pragma} at ${now} where ${value} is needed.`);
+}
+
+/** The database port over better-sqlite3. It refuses what D1 refuses, so that nothing passes here and fails there. */
+export class SqlitePort implements Database {
+  readonly db: Sqlite.Database;
+  readonly #cache = new Map<string, Sqlite.Statement>();
+
+  constructor(db: Sqlite.Database) {
+    this.db = db;
+  }
+
+  prepare(sql: string): Statement {
+    return new BoundStatement(this, sql, []);
+  }
+
+  async batch<Row = Record<string, unknown>>(statements: Statement[]): Promise<{ results: Row[] }[]> {
+    const bound = statements as BoundStatement[];
+    return this.patiently(() => {
+      const compiled = bound.map((statement) => this.compile(statement.sql));
+      const work = this.db.transaction(() =>
+        bound.map((statement, i) => ({ results: run<Row>(compiled[i] as Sqlite.Statement, statement.values) })),
+      );
+      return compiled.every(({ readonly }) => readonly) ? work.deferred() : work.immediate();
+    });
+  }
+
+  compile(sql: string): Sqlite.Statement {
+    let compiled = this.#cache.get(sql);
+    if (!compiled) {
+      refuseForeignSql(sql);
+      if (this.#cache.size >= MAX_CACHED) this.#cache.clear();
+      compiled = this.db.prepare(sql);
+      this.#cache.set(sql, compiled);
+    }
+    return compiled;
+  }
+
+  /** Runs `work`, again and again while another process writes, for BUSY_WAIT_MS at most. It changed nothing when it was busy. */
+  async patiently<Result>(work: () => Result): Promise<Result> {
+    const end = performance.now() + BUSY_WAIT_MS;
+    for (;;) {
+      try {
+        return work();
+      } catch (error) {
+        if (!String((error as { code?: string }).code).startsWith('SQLITE_BUSY') || performance.now() > end)
+          throw error;
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    }
+  }
+}
+
+class BoundStatement implements Statement {
+  readonly #port: SqlitePort;
+  readonly sql: string;
+  readonly values: readonly SqlValue[];
+
+  constructor(port: SqlitePort, sql: string, values: readonly SqlValue[]) {
+    this.#port = port;
+    this.sql = sql;
+    this.values = values;
+  }
+
+  bind(...values: SqlValue[]): Statement {
+    if (values.length > MAX_PARAMETERS)
+      throw new TypeError(`A statement takes ${MAX_PARAMETERS} parameters, not ${values.length}.`);
+    for (const value of values) refuseForeignValue(value);
+    return new BoundStatement(this.#port, this.sql, values);
+  }
+
+  async all<Row = Record<string, unknown>>(): Promise<{ results: Row[] }> {
+    return this.#port.patiently(() => ({ results: run<Row>(this.#port.compile(this.sql), this.values) }));
+  }
+
+  async first<Row = Record<string, unknown>>(): Promise<Row | null> {
+    return (await this.all<Row>()).results[0] ?? null;
+  }
+}
+
+function run<Row>(statement: Sqlite.Statement, values: readonly SqlValue[]): Row[] {
+  // ?1, ?2 … are names to better-sqlite3.
+  const named: Record<string, SqlValue> = {};
+  for (let i = 0; i < values.length; i++) named[i + 1] = values[i] as SqlValue;
+  const given = values.length > 0 ? [named] : [];
+  if (statement.reader) return statement.all(...given) as Row[];
+  statement.run(...given);
+  return [];
+}
+
+function refuseForeignSql(sql: string): void {
+  if (
+    /^\s*(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|ATTACH|DETACH|PRAGMA|VACUUM)\b/i.test(sql) ||
+    /\bsqlite_version\s*\(/i.test(sql)
+  ) {
+    throw new DatabaseError(`D1 does not take this statement: ${sql.trim().slice(0, 60)}`);
+  }
+  if (sql.length > MAX_SQL_BYTES) throw new DatabaseError(`D1 takes ${MAX_SQL_BYTES} bytes of SQL, not ${sql.length}.`);
+}
+
+function refuseForeignValue(value: unknown): void {
+  if (value === null || typeof value === 'number') return;
+  if (typeof value !== 'string') throw new TypeError(`D1 binds strings, numbers and null, not ${typeof value}.`);
+  if (value.length > MAX_VALUE_BYTES) throw new TypeError(`D1 binds ${MAX_VALUE_BYTES} bytes, not ${value.length}.`);
+}

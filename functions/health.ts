@@ -1,0 +1,27 @@
+import * as z from 'zod';
+import { endpoint } from '../core/http/endpoint.ts';
+import { Problem } from '../core/http/problem.ts';
+import { version } from '../core/version.ts';
+
+const READ = 'SELECT name FROM migrations ORDER BY id DESC LIMIT 1';
+
+export default endpoint({
+  name: 'health',
+  method: 'GET',
+  path: '/healthz',
+  summary: 'Whether the service and its database answer',
+  access: 'anyone',
+  limited: false,
+  responses: {
+    200: {
+      description: 'The database answers',
+      schema: z.object({ status: z.literal('ok'), version: z.string(), migration: z.string() }).meta({ id: 'Health' }),
+      example: { status: 'ok', version, migration: '0001_initial.sql' },
+    },
+  },
+  handle: async (_, ctx) => {
+    const newest = await ctx.db.prepare(READ).first<{ name: string }>();
+    if (!newest) throw new Problem('database_unavailable', 'The database is not migrated.');
+    return { status: 200, body: { status: 'ok', version, migration: newest.name } };
+  },
+});

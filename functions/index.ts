@@ -1,0 +1,39 @@
+import type { Endpoint } from '../core/http/endpoint.ts';
+import type { Tick } from '../core/http/tick.ts';
+import cancelJob from './cancel-job.ts';
+import coordinate from './coordinate.ts';
+import createUser from './create-user.ts';
+import disableUser from './disable-user.ts';
+import getJob from './get-job.ts';
+import health from './health.ts';
+import listJobs from './list-jobs.ts';
+import listLogs from './list-logs.ts';
+import listUsers from './list-users.ts';
+import openapi from './openapi.ts';
+import processBatch from './process-batch.ts';
+import redriveDlq from './redrive-dlq.ts';
+import redriveJob from './redrive-job.ts';
+import reportJobs from './report-jobs.ts';
+import scheduleJob from './schedule-job.ts';
+import scheduleJobs from './schedule-jobs.ts';
+
+/** Every endpoint there is. The router, the OpenAPI document and the deploy descriptors are loops over this list. */
+export const endpoints: readonly Endpoint[] = [
+  scheduleJob,
+  scheduleJobs,
+  listJobs,
+  reportJobs,
+  getJob,
+  cancelJob,
+  redriveJob,
+  redriveDlq,
+  listLogs,
+  createUser,
+  listUsers,
+  disableUser,
+  health,
+  openapi,
+];
+
+/** Every tick there is; each also answers POST /v1/ticks/{name}. */
+export const ticks: readonly Tick[] = [processBatch, coordinate];
