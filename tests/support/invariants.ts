@@ -1,0 +1,92 @@
+import type Sqlite from 'better-sqlite3';
+import { isAllowed, type Status } from '../../core/lifecycle/states.ts';
+
+interface LogRow {
+  seq: number;
+  event: string;
+  job_seq: number;
+  epoch: number | null;
+  from_status: Status | null;
+  to_status: Status | null;
+  data: string | null;
+}
+
+const outcomes = ['done', 'failed', 'reclaimed', 'released', 'cancelled'];
+
+/** Holds a database against the invariants of the design; a sentence for each breach. */
+export function breaches(db: Sqlite.Database): string[] {
+  return [
+    ...perJob(db),
+    ...rows(
+      db,
+      'jobs that are half running',
+      "(status = 'running') <> (lease_until IS NOT NULL) OR (status = 'running') <> (lease_worker IS NOT NULL)",
+    ),
+    ...rows(db, 'jobs with more retries than allowed', 'retries > max_retries + 1'),
+    ...reportDiffers(db),
+  ];
+}
+
+function rows(db: Sqlite.Database, what: string, where: string): string[] {
+  const ids = db.prepare(`SELECT id FROM jobs WHERE ${where}`).pluck().all();
+  return ids.length > 0 ? [`${ids.length} ${what}: ${ids.slice(0, 3)}`] : [];
+}
+
+function perJob(db: Sqlite.Database): string[] {
+  const statuses = new Map(db.prepare('SELECT seq, status FROM jobs').raw().all() as [number, Status][]);
+  const logs = db
+    .prepare(
+      'SELECT seq, event, job_seq, epoch, from_status, to_status, data FROM logs WHERE job_seq IS NOT NULL ORDER BY seq',
+    )
+    .all() as LogRow[];
+  const lives = new Map<number, LogRow[]>();
+  for (const row of logs) lives.set(row.job_seq, [...(lives.get(row.job_seq) ?? []), row]);
+  const found: string[] = [];
+  for (const seq of statuses.keys()) if (!lives.has(seq)) found.push(`job ${seq} has no log`);
+  for (const [seq, life] of lives)
+    found.push(...lifeBreaches(life, statuses.get(seq) ?? null).map((text) => `job ${seq}: ${text}`));
+  return found;
+}
+
+/** A job's log is a chain of allowed transitions that ends in its status; each epoch has one claim and one outcome. */
+function lifeBreaches(life: LogRow[], status: Status | null): string[] {
+  const found: string[] = [];
+  const steps = life.filter(({ from_status, to_status }) => from_status !== null || to_status !== null);
+  const pruned = steps.length === 1 && steps[0]?.event === 'pruned';
+  if (pruned) return status === null ? [] : ['pruned, and still there'];
+  let at: Status | null = null;
+  let epoch = 0;
+  const settled = new Set<number | null>();
+  for (const step of steps) {
+    if (step.from_status !== at) found.push(`${step.event} leaves ${step.from_status}, but it was ${at}`);
+    if (!isAllowed(step.from_status, step.to_status, step.event))
+      found.push(`${step.event} from ${step.from_status} to ${step.to_status} is not in the table`);
+    if (step.event === 'claimed') {
+      if (step.epoch !== epoch + 1) found.push(`claimed under epoch ${step.epoch} after ${epoch}`);
+      epoch = step.epoch ?? 0;
+    } else if (step.from_status === 'running' && outcomes.includes(step.event)) {
+      if (step.epoch !== epoch) found.push(`${step.event} of epoch ${step.epoch} after the claim of ${epoch}`);
+      if (settled.has(step.epoch)) found.push(`two outcomes of epoch ${step.epoch}`);
+      settled.add(step.epoch);
+    }
+    at = step.to_status;
+  }
+  if (at !== status) found.push(`the log ends in ${at}, the job is ${status}`);
+  return found;
+}
+
+function reportDiffers(db: Sqlite.Database): string[] {
+  const counted = db.prepare('SELECT owner_id, task_type, status, count(*) AS n FROM jobs GROUP BY 1, 2, 3').all();
+  const folded = db
+    .prepare(`
+    WITH through AS (SELECT through FROM job_counts_mark),
+    recent AS (SELECT * FROM logs, through WHERE logs.seq > through)
+    SELECT owner_id, task_type, status, sum(n) AS n FROM (
+      SELECT owner_id, task_type, status, n FROM job_counts WHERE owner_id <> ''
+      UNION ALL SELECT owner_id, task_type, to_status, 1 FROM recent WHERE to_status IS NOT NULL
+      UNION ALL SELECT owner_id, task_type, from_status, -1 FROM recent WHERE from_status IS NOT NULL)
+    GROUP BY 1, 2, 3 HAVING sum(n) <> 0`)
+    .all();
+  const sorted = (list: unknown[]) => JSON.stringify(list.map((row) => JSON.stringify(row)).sort());
+  return sorted(counted) === sorted(folded) ? [] : ['the report differs from a fresh count'];
+}
