@@ -1,13 +1,13 @@
 import canonicalize from 'canonicalize';
 import type { Context } from './context.ts';
 import { fromTimestamp } from './context.ts';
-import { fieldErrors, summaryOf } from './http/endpoint.ts';
 import { depthOf } from './http/json.ts';
 import { Problem } from './http/problem.ts';
 import { digest } from './ids.ts';
 import type { NewJob } from './lifecycle/schedule.ts';
 import { type JobRequest, TEN_YEARS_MS } from './schemas.ts';
 import type { AnyTask } from './task.ts';
+import { summaryOf, validate } from './validate.ts';
 
 export const MAX_PAYLOAD_BYTES = 262_144;
 export const MAX_PAYLOAD_DEPTH = 32;
@@ -43,10 +43,9 @@ function checkPayload(tasks: readonly AnyTask[], { task_type, payload }: JobRequ
   const bytes = new TextEncoder().encode(text).length;
   if (bytes > MAX_PAYLOAD_BYTES)
     throw refuse('payload_too_large', path, `${bytes} bytes; ${MAX_PAYLOAD_BYTES} are allowed`);
-  const fit = task.payload.safeParse(payload);
-  if (fit.success) return text;
-  const errors = fieldErrors(fit.error.issues, path);
-  throw new Problem('invalid_payload', summaryOf(errors), { errors });
+  const fit = validate(task.payload, payload, path);
+  if ('value' in fit) return text;
+  throw new Problem('invalid_payload', summaryOf(fit.errors), { errors: fit.errors });
 }
 
 const refuse = (

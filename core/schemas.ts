@@ -1,19 +1,30 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { statuses } from './lifecycle/states.ts';
 
-// The shapes on the wire. `.meta({ id })` makes a schema a named component of the OpenAPI document.
+// The shapes on the wire. An id in the registry makes a schema a named component of the OpenAPI document.
+
+const named = <S extends z.core.$ZodType>(id: string, schema: S): S => {
+  z.globalRegistry.add(schema, { id });
+  return schema;
+};
+
+/** A string of `min` to `max` characters. */
+export const text = (min: number, max: number) => z.string().check(z.minLength(min), z.maxLength(max));
+/** A whole number from `min` to `max`. */
+export const integer = (min: number, max: number) => z.int().check(z.minimum(min), z.maximum(max));
 
 const timestamp = z.iso.datetime();
 export const status = z.enum(statuses);
 export const level = z.enum(['debug', 'info', 'warn', 'error']);
 export const id = z.uuid();
-export const taskType = z.string().min(1).max(64);
-export const reason = z.string().min(1).max(1000);
-export const ownerId = z.string().min(1).max(64);
-const anything = z.unknown().meta({ description: 'Any JSON value' });
+export const taskType = text(1, 64);
+export const reason = text(1, 1000);
+export const ownerId = text(1, 64);
+const anything = z.unknown().check(z.describe('Any JSON value'));
 
-export const job = z
-  .object({
+export const job = named(
+  'Job',
+  z.object({
     id,
     owner_id: ownerId,
     task_type: taskType,
@@ -25,89 +36,123 @@ export const job = z
     interruptions: z.int(),
     dlq_redrives: z.int(),
     run_at: timestamp,
-    timeout_ms: z.int().nullable(),
+    timeout_ms: z.nullable(z.int()),
     lease_epoch: z.int(),
-    lease_worker: z.string().nullable(),
-    lease_until: timestamp.nullable(),
-    cancel_requested_at: timestamp.nullable(),
-    idempotency_key: z.string().nullable(),
+    lease_worker: z.nullable(z.string()),
+    lease_until: z.nullable(timestamp),
+    cancel_requested_at: z.nullable(timestamp),
+    idempotency_key: z.nullable(z.string()),
     result: anything,
-    error: z.string().nullable(),
+    error: z.nullable(z.string()),
     created_at: timestamp,
-    started_at: timestamp.nullable(),
-    finished_at: timestamp.nullable(),
-  })
-  .meta({ id: 'Job' });
+    started_at: z.nullable(timestamp),
+    finished_at: z.nullable(timestamp),
+  }),
+);
 
-const TEN_YEARS_MS = 3_652 * 86_400_000;
+export const TEN_YEARS_MS = 3_652 * 86_400_000;
 
-export const idempotencyKey = z.string().min(1).max(255);
+export const idempotencyKey = text(1, 255);
 
-export const jobRequest = z
-  .strictObject({
-    task_type: taskType,
-    payload: z.record(z.string(), z.unknown()),
-    max_retries: z.int().min(0).max(100).default(3),
-    priority: z.int().min(-1000).max(1000).default(0).meta({ description: 'A higher number runs first' }),
-    run_at: z.iso.datetime({ offset: true }).optional().meta({ description: 'RFC 3339; at most ten years ahead' }),
-    delay_ms: z.int().min(0).max(TEN_YEARS_MS).optional(),
-    timeout_ms: z.int().min(1).max(86_400_000).optional(),
-    idempotency_key: idempotencyKey.optional(),
-  })
-  .refine(({ run_at, delay_ms }) => run_at === undefined || delay_ms === undefined, {
-    path: ['delay_ms'],
-    message: 'give run_at or delay_ms, not both',
-  })
-  .meta({ id: 'JobRequest' });
+export const jobRequest = named(
+  'JobRequest',
+  z
+    .strictObject({
+      task_type: taskType,
+      payload: z.record(z.string(), z.unknown()),
+      max_retries: z._default(integer(0, 100), 3),
+      priority: z._default(integer(-1000, 1000).check(z.describe('A higher number runs first')), 0),
+      run_at: z.optional(z.iso.datetime({ offset: true }).check(z.describe('RFC 3339; at most ten years ahead'))),
+      delay_ms: z.optional(integer(0, TEN_YEARS_MS)),
+      timeout_ms: z.optional(integer(1, 86_400_000)),
+      idempotency_key: z.optional(idempotencyKey),
+    })
+    .check(
+      z.refine(({ run_at, delay_ms }) => run_at === undefined || delay_ms === undefined, {
+        path: ['delay_ms'],
+        message: 'give run_at or delay_ms, not both',
+      }),
+    ),
+);
 
 export type JobRequest = z.output<typeof jobRequest>;
-export { TEN_YEARS_MS };
 
-export const logEntry = z
-  .object({
+export const jobBatch = named(
+  'JobBatch',
+  z.strictObject({ jobs: z.array(jobRequest).check(z.minLength(1), z.maxLength(1000)) }),
+);
+
+export const redriveRequest = named('RedriveRequest', z.strictObject({ reason }));
+
+export const bulkRedriveRequest = named(
+  'BulkRedriveRequest',
+  z.strictObject({
+    reason,
+    task_type: z.optional(taskType),
+    owner_id: z.optional(ownerId),
+    error_contains: z.optional(text(1, 200)),
+    limit: z._default(integer(1, 1000), 100),
+    dry_run: z._default(z.boolean(), false),
+  }),
+);
+
+export const logEntry = named(
+  'LogEntry',
+  z.object({
     at: timestamp,
     level,
     event: z.string(),
-    job_id: id.nullable(),
-    owner_id: ownerId.nullable(),
-    task_type: taskType.nullable(),
-    epoch: z.int().nullable(),
-    worker: z.string().nullable(),
-    from_status: status.nullable(),
-    to_status: status.nullable(),
-    message: z.string().nullable(),
+    job_id: z.nullable(id),
+    owner_id: z.nullable(ownerId),
+    task_type: z.nullable(taskType),
+    epoch: z.nullable(z.int()),
+    worker: z.nullable(z.string()),
+    from_status: z.nullable(status),
+    to_status: z.nullable(status),
+    message: z.nullable(z.string()),
     data: anything,
-  })
-  .meta({ id: 'LogEntry' });
+  }),
+);
 
-export const role = z.enum(['admin', 'user']);
+const role = z.enum(['admin', 'user']);
 
-export const user = z
-  .object({ id, name: z.string(), role, created_at: timestamp, disabled_at: timestamp.nullable() })
-  .meta({ id: 'User' });
+export const userRequest = named(
+  'UserRequest',
+  z.strictObject({ name: z.string().check(z.trim(), z.minLength(1), z.maxLength(100)), role }),
+);
+
+const userParts = { id, name: z.string(), role, created_at: timestamp, disabled_at: z.nullable(timestamp) };
+export const user = named('User', z.object(userParts));
+export const newUser = named('NewUser', z.object({ ...userParts, token: z.uuid() }));
 
 const byType = z.record(z.string(), z.int());
 
-export const report = z
-  .object({
+export const report = named(
+  'Report',
+  z.object({
     counts: z.object(Object.fromEntries(statuses.map((name) => [name, byType]))),
     totals: z.object(Object.fromEntries(statuses.map((name) => [name, z.int()]))),
     dlqItems: z.array(job),
-  })
-  .meta({ id: 'Report' });
+  }),
+);
 
 /** A page of these items, as every list answers. */
-export const pageOf = (item: z.ZodType) => z.object({ items: z.array(item), next_cursor: z.string().nullable() });
+export const pageOf = (item: z.core.$ZodType) =>
+  z.object({ items: z.array(item), next_cursor: z.nullable(z.string()) });
 
-const digits = (min: number, max: number) =>
-  z
-    .string()
-    .regex(/^\d{1,6}$/, 'not a whole number')
-    .transform(Number)
-    .pipe(z.int().min(min).max(max));
+/** The parameter of the routes of one thing. */
+export const idParam = z.object({ id: z.string().check(z.maxLength(64), z.describe('The id')) });
+
+const pageSize = z.pipe(
+  z.string().check(z.regex(/^([1-9]\d?|100)$/, 'it may be a whole number from 1 to 100')),
+  z.transform(Number),
+);
 
 /** The query parameters every list takes. */
 export const paging = {
-  cursor: z.string().max(200).optional().meta({ description: 'The next_cursor of the page before' }),
-  limit: digits(1, 100).default(20).meta({ description: 'Items on a page, 1 to 100' }),
+  cursor: z.optional(z.string().check(z.maxLength(200), z.describe('The next_cursor of the page before'))),
+  limit: z._default(pageSize, 20).check(
+    // In a URL it is text; the document should say what the text means.
+    z.meta({ description: 'Items on a page', type: 'integer', minimum: 1, maximum: 100, pattern: undefined }),
+  ),
 };

@@ -1,7 +1,7 @@
-import type * as z from 'zod';
 import type { LogLevel } from './context.ts';
 import type { Database } from './database.ts';
 import type { Settings } from './settings.ts';
+import type { Schema } from './validate.ts';
 
 /** What a handler is given of its job. `attempt` is 1 for the first run since it was scheduled or redriven. */
 export interface TaskJob<Payload> {
@@ -31,7 +31,7 @@ export interface TaskContext {
 export interface Task<Payload = unknown> {
   type: string;
   summary: string;
-  payload: z.ZodType<Payload>;
+  payload: Schema<Payload>;
   example: Payload;
   run(job: TaskJob<Payload>, ctx: TaskContext): unknown;
 }

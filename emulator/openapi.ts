@@ -1,31 +1,33 @@
-import {
-  OpenAPIRegistry,
-  OpenApiGeneratorV31,
-  type ResponseConfig,
-  type RouteConfig,
-} from '@asteasolutions/zod-to-openapi';
-import * as z from 'zod';
 import type { Endpoint, ResponseSpec } from '../core/http/endpoint.ts';
 import { type ProblemCode, problems } from '../core/http/problem.ts';
 import type { Tick } from '../core/http/tick.ts';
 import { version } from '../core/version.ts';
+import { type Json, Schemas } from './json-schema.ts';
 
-const problemSchema = z
-  .object({
-    type: z.string().meta({ example: 'urn:escapement:problem:not_found' }),
-    title: z.string(),
-    status: z.int(),
-    detail: z.string(),
-    code: z
-      .enum(Object.keys(problems) as [ProblemCode, ...ProblemCode[]])
-      .meta({ description: 'Stable; programs may rely on it' }),
-    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
-  })
-  .meta({ id: 'Problem', description: 'RFC 9457' });
+const problemShape: Json = {
+  type: 'object',
+  description: 'RFC 9457',
+  required: ['type', 'title', 'status', 'detail', 'code'],
+  properties: {
+    type: { type: 'string', format: 'uri' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    detail: { type: 'string' },
+    code: { type: 'string', enum: Object.keys(problems), description: 'Stable; programs may rely on it' },
+    errors: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['path', 'message'],
+        properties: { path: { type: 'string' }, message: { type: 'string' } },
+      },
+    },
+  },
+};
 
-const text = (description: string, example?: string) => ({
+const text = (description: string, example?: string): Json => ({
   description,
-  schema: { type: 'string' as const },
+  schema: { type: 'string' },
   ...(example && { example }),
 });
 const limitHeaders = {
@@ -42,23 +44,14 @@ const tags: Record<string, string> = {
 };
 
 /** The OpenAPI 3.1 document of these functions. */
-export function openApiDocument(endpoints: readonly Endpoint[], ticks: readonly Tick[]): object {
-  const registry = new OpenAPIRegistry();
-  registry.registerComponent('securitySchemes', 'userToken', {
-    type: 'apiKey',
-    in: 'header',
-    name: 'x-user-auth',
-    description: 'The token of a user',
-  });
-  registry.registerComponent('securitySchemes', 'tickSecret', {
-    type: 'apiKey',
-    in: 'header',
-    name: 'x-tick-secret',
-    description: 'TICK_SECRET',
-  });
-  for (const endpoint of endpoints) registry.registerPath(operationOf(endpoint));
-  registry.registerPath(tickOperation(ticks));
-  return new OpenApiGeneratorV31(registry.definitions).generateDocument({
+export function openApiDocument(endpoints: readonly Endpoint[], ticks: readonly Tick[]): Json {
+  const schemas = new Schemas();
+  const paths: Record<string, Json> = {};
+  for (const endpoint of endpoints) {
+    paths[endpoint.path] = { ...paths[endpoint.path], [endpoint.method.toLowerCase()]: operationOf(endpoint, schemas) };
+  }
+  paths['/v1/ticks/{name}'] = { post: tickOperation(ticks) };
+  return {
     openapi: '3.1.0',
     info: {
       title: 'Escapement',
@@ -69,7 +62,15 @@ export function openApiDocument(endpoints: readonly Endpoint[], ticks: readonly 
     },
     servers: [{ url: '/', description: 'Where this document came from' }],
     tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
-  });
+    paths,
+    components: {
+      schemas: { ...schemas.components, Problem: problemShape },
+      securitySchemes: {
+        userToken: { type: 'apiKey', in: 'header', name: 'x-user-auth', description: 'The token of a user' },
+        tickSecret: { type: 'apiKey', in: 'header', name: 'x-tick-secret', description: 'TICK_SECRET' },
+      },
+    },
+  };
 }
 
 const operationId = (name: string): string => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
@@ -81,84 +82,72 @@ function tagOf(path: string): string {
   return path.startsWith('/v1/users') ? 'Users' : 'Operation';
 }
 
-function operationOf(endpoint: Endpoint): RouteConfig {
+function operationOf(endpoint: Endpoint, schemas: Schemas): Json {
   const limited = endpoint.limited !== false;
   const common = limited ? limitHeaders : {};
+  const parameters = [
+    ...schemas.parameters(endpoint.params, 'path'),
+    ...schemas.parameters(endpoint.query, 'query'),
+    ...schemas.parameters(endpoint.headers, 'header'),
+  ];
   return {
-    method: endpoint.method.toLowerCase() as 'get' | 'post',
-    path: endpoint.path,
     operationId: operationId(endpoint.name),
     summary: endpoint.summary,
     ...(endpoint.description && { description: endpoint.description }),
     tags: [tagOf(endpoint.path)],
     security: endpoint.access === 'anyone' ? [] : [{ userToken: [] }],
-    request: {
-      ...(endpoint.params && { params: endpoint.params }),
-      ...(endpoint.query && { query: endpoint.query }),
-      ...(endpoint.headers && { headers: endpoint.headers }),
-      ...(endpoint.body && {
-        body: {
-          required: true,
-          content: { 'application/json': { schema: endpoint.body, example: endpoint.bodyExample } },
-        },
-      }),
-    },
+    ...(parameters.length > 0 && { parameters }),
+    ...(endpoint.body && {
+      requestBody: { required: true, content: json(schemas.use(endpoint.body, 'input'), endpoint.bodyExample) },
+    }),
     responses: {
       ...Object.fromEntries(
-        Object.entries(endpoint.responses).map(([status, spec]) => [status, success(spec, common)]),
+        Object.entries(endpoint.responses).map(([status, spec]) => [status, success(spec, common, schemas)]),
       ),
       ...problemResponses(problemsOf(endpoint, limited), common),
     },
   };
 }
 
-const success = ({ description, schema, example, headers = {} }: ResponseSpec, common: object): ResponseConfig => ({
+const json = (schema: Json, example: unknown): Json => ({ 'application/json': { schema, example } });
+
+const success = (
+  { description, schema, example, headers = {} }: ResponseSpec,
+  common: Json,
+  schemas: Schemas,
+): Json => ({
   description,
   headers: {
     ...common,
     ...Object.fromEntries(Object.entries(headers).map(([name, meaning]) => [name, text(meaning)])),
   },
-  content: { 'application/json': { schema, example } },
+  content: json(schemas.use(schema, 'output'), example),
 });
 
 /** Every problem an endpoint can answer: those it names, and those that follow from what it takes. */
 function problemsOf(endpoint: Endpoint, limited: boolean): ProblemCode[] {
-  const codes: ProblemCode[] = [
-    'bad_parameter',
-    'internal',
-    'misconfigured',
-    'database_busy',
-    'database_unavailable',
-    ...(endpoint.problems ?? []),
-  ];
+  const codes: ProblemCode[] = ['bad_parameter', 'internal', 'misconfigured', 'database_busy', 'database_unavailable'];
+  codes.push(...(endpoint.problems ?? []));
   if (limited) codes.push('rate_limited');
   if (endpoint.access !== 'anyone') codes.push('unauthorized');
   if (endpoint.access === 'admin') codes.push('forbidden');
-  if (endpoint.body)
-    codes.push('malformed_json', 'ill_formed_value', 'body_too_large', 'unsupported_media_type', 'invalid_body');
-  else if (endpoint.method === 'POST') codes.push('invalid_body', 'body_too_large');
+  if (endpoint.body) codes.push('malformed_json', 'ill_formed_value', 'unsupported_media_type');
+  if (endpoint.method === 'POST') codes.push('invalid_body', 'body_too_large');
   return codes;
 }
 
-function problemResponses(codes: readonly ProblemCode[], common: object): Record<string, ResponseConfig> {
-  const responses: Record<string, ResponseConfig> = {};
+function problemResponses(codes: readonly ProblemCode[], common: Json): Json {
+  const responses: Json = {};
   for (const status of [...new Set(codes.map((code) => problems[code][0]))].sort()) {
     const here = codes.filter((code) => problems[code][0] === status);
-    const example = (code: ProblemCode) => ({
-      type: `urn:escapement:problem:${code}`,
-      title: problems[code][1],
-      status,
-      detail: `${problems[code][1]}.`,
-      code,
-    });
     const retry = status === 429 || status === 503 ? { 'Retry-After': text('Seconds to wait', '1') } : {};
     responses[status] = {
       description: here.map((code) => `\`${code}\`: ${problems[code][1]}`).join('; '),
       headers: { ...common, ...retry },
       content: {
         'application/problem+json': {
-          schema: problemSchema,
-          examples: Object.fromEntries(here.map((code) => [code, { value: example(code) }])),
+          schema: { $ref: '#/components/schemas/Problem' },
+          examples: Object.fromEntries(here.map((code) => [code, { value: problemExample(code) }])),
         },
       },
     };
@@ -166,33 +155,32 @@ function problemResponses(codes: readonly ProblemCode[], common: object): Record
   return responses;
 }
 
-function tickOperation(ticks: readonly Tick[]): RouteConfig {
-  const names = ticks.map(({ name }) => name) as [string, ...string[]];
-  const counts = ticks.map(
-    ({ name, counts: meanings }) =>
-      `**${name}**: ${Object.entries(meanings)
-        .map(([key, meaning]) => `\`${key}\` ${meaning}`)
-        .join(', ')}.`,
-  );
+const problemExample = (code: ProblemCode): Json => ({
+  type: `urn:escapement:problem:${code}`,
+  title: problems[code][1],
+  status: problems[code][0],
+  detail: `${problems[code][1]}.`,
+  code,
+});
+
+function tickOperation(ticks: readonly Tick[]): Json {
+  const counts = ticks.map(({ name, counts: meanings }) => {
+    const list = Object.entries(meanings).map(([key, meaning]) => `\`${key}\` ${meaning}`);
+    return `**${name}**: ${list.join(', ')}.`;
+  });
+  const schema = { type: 'object', additionalProperties: { type: 'integer' } };
+  const example = { claimed: 3, done: 2, failed: 1, released: 0, cancelled: 0, stale: 0, joined: 0 };
   return {
-    method: 'post',
-    path: '/v1/ticks/{name}',
     operationId: 'runTick',
     summary: 'Run a tick now',
-    description: `For platforms whose schedulers call over HTTP. The answer is a count for each thing done. ${counts.join(' ')}`,
+    description: `For schedulers that call over HTTP. The answer is a count for each thing done. ${counts.join(' ')}`,
     tags: ['Operation'],
     security: [{ tickSecret: [] }],
-    request: { params: z.object({ name: z.enum(names).meta({ description: 'The tick' }) }) },
+    parameters: [
+      { name: 'name', in: 'path', required: true, schema: { type: 'string', enum: ticks.map(({ name }) => name) } },
+    ],
     responses: {
-      200: {
-        description: 'What the tick did',
-        content: {
-          'application/json': {
-            schema: z.record(z.string(), z.int()),
-            example: { claimed: 3, done: 2, failed: 1, released: 0, cancelled: 0, stale: 0, joined: 0 },
-          },
-        },
-      },
+      200: { description: 'What the tick did', content: json(schema, example) },
       ...problemResponses(
         ['unauthorized', 'not_found', 'internal', 'misconfigured', 'database_busy', 'database_unavailable'],
         {},

@@ -1,10 +1,9 @@
-import * as z from 'zod';
 import { exampleCancelledJob } from '../core/examples.ts';
 import { endpoint } from '../core/http/endpoint.ts';
 import { Problem } from '../core/http/problem.ts';
 import { cancel } from '../core/lifecycle/cancel.ts';
 import { toJob } from '../core/lifecycle/job.ts';
-import { job } from '../core/schemas.ts';
+import { idParam, job } from '../core/schemas.ts';
 import { scopeOf } from '../core/views/jobs.ts';
 
 export default endpoint({
@@ -15,7 +14,7 @@ export default endpoint({
   description:
     'A job that runs is cancelled as soon as its worker notices: `cancel_requested_at` is set, and `status` follows.',
   access: 'user',
-  params: z.object({ id: z.string().max(64).meta({ description: 'The id of the job' }) }),
+  params: idParam,
   responses: { 200: { description: 'The job, cancelled or about to be', schema: job, example: exampleCancelledJob } },
   problems: ['not_found', 'job_finished'],
   handle: async ({ params, caller }, ctx) => {

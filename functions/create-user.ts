@@ -1,8 +1,7 @@
-import * as z from 'zod';
 import { createUser } from '../core/access/users.ts';
 import { exampleUser } from '../core/examples.ts';
 import { endpoint } from '../core/http/endpoint.ts';
-import { role, user } from '../core/schemas.ts';
+import { newUser, userRequest } from '../core/schemas.ts';
 
 export default endpoint({
   name: 'create-user',
@@ -11,12 +10,12 @@ export default endpoint({
   summary: 'Create a user',
   description: 'The token is in this answer and nowhere else.',
   access: 'admin',
-  body: z.strictObject({ name: z.string().trim().min(1).max(100), role }).meta({ id: 'UserRequest' }),
+  body: userRequest,
   bodyExample: { name: 'ada', role: 'user' },
   responses: {
     201: {
       description: 'The user and its token',
-      schema: user.extend({ token: z.uuid() }),
+      schema: newUser,
       example: { ...exampleUser, token: '7c0f4f1e-3b1a-4c55-9d1e-6a2b8c9d0e1f' },
     },
   },

@@ -1,9 +1,8 @@
-import * as z from 'zod';
 import { disableUser, toUser } from '../core/access/users.ts';
 import { exampleUser } from '../core/examples.ts';
 import { endpoint } from '../core/http/endpoint.ts';
 import { Problem } from '../core/http/problem.ts';
-import { user } from '../core/schemas.ts';
+import { idParam, user } from '../core/schemas.ts';
 
 export default endpoint({
   name: 'disable-user',
@@ -11,7 +10,7 @@ export default endpoint({
   path: '/v1/users/{id}/disable',
   summary: 'Disable a user; its token is worth nothing from now on',
   access: 'admin',
-  params: z.object({ id: z.string().max(64).meta({ description: 'The id of the user' }) }),
+  params: idParam,
   responses: {
     200: {
       description: 'The user',

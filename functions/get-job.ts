@@ -1,9 +1,8 @@
-import * as z from 'zod';
 import { exampleJob } from '../core/examples.ts';
 import { endpoint } from '../core/http/endpoint.ts';
 import { Problem } from '../core/http/problem.ts';
 import { toJob } from '../core/lifecycle/job.ts';
-import { job } from '../core/schemas.ts';
+import { idParam, job } from '../core/schemas.ts';
 import { findJob } from '../core/views/jobs.ts';
 
 export default endpoint({
@@ -12,7 +11,7 @@ export default endpoint({
   path: '/v1/jobs/{id}',
   summary: 'Get a job',
   access: 'user',
-  params: z.object({ id: z.string().max(64).meta({ description: 'The id of the job' }) }),
+  params: idParam,
   responses: { 200: { description: 'The job', schema: job, example: exampleJob } },
   problems: ['not_found'],
   handle: async ({ params, caller }, ctx) => {

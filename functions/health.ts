@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { endpoint } from '../core/http/endpoint.ts';
 import { Problem } from '../core/http/problem.ts';
 import { version } from '../core/version.ts';
@@ -15,7 +15,7 @@ export default endpoint({
   responses: {
     200: {
       description: 'The database answers',
-      schema: z.object({ status: z.literal('ok'), version: z.string(), migration: z.string() }).meta({ id: 'Health' }),
+      schema: z.object({ status: z.literal('ok'), version: z.string(), migration: z.string() }),
       example: { status: 'ok', version, migration: '0001_initial.sql' },
     },
   },

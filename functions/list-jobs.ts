@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { exampleJob } from '../core/examples.ts';
 import { endpoint } from '../core/http/endpoint.ts';
 import { Problem } from '../core/http/problem.ts';
@@ -16,9 +16,9 @@ export default endpoint({
   access: 'user',
   query: z.strictObject({
     ...paging,
-    status: status.optional(),
-    task_type: taskType.optional(),
-    owner_id: ownerId.optional().meta({ description: 'For admins: whose jobs' }),
+    status: z.optional(status),
+    task_type: z.optional(taskType),
+    owner_id: z.optional(ownerId.check(z.describe('For admins: whose jobs'))),
   }),
   responses: {
     200: { description: 'A page of jobs', schema: pageOf(job), example: { items: [exampleJob], next_cursor: null } },

@@ -1,7 +1,7 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { exampleLog } from '../core/examples.ts';
 import { endpoint } from '../core/http/endpoint.ts';
-import { level, logEntry, pageOf, paging } from '../core/schemas.ts';
+import { level, logEntry, pageOf, paging, text } from '../core/schemas.ts';
 import { listLogs } from '../core/views/logs.ts';
 
 export default endpoint({
@@ -13,9 +13,9 @@ export default endpoint({
   access: 'user',
   query: z.strictObject({
     ...paging,
-    job_id: z.string().max(64).optional(),
-    level: level.optional(),
-    event: z.string().max(64).optional(),
+    job_id: z.optional(text(1, 64)),
+    level: z.optional(level),
+    event: z.optional(text(1, 64)),
   }),
   responses: {
     200: {

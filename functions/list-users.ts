@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { listUsers } from '../core/access/users.ts';
 import { exampleUser } from '../core/examples.ts';
 import { endpoint } from '../core/http/endpoint.ts';

@@ -1,9 +1,9 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { exampleBuriedJob } from '../core/examples.ts';
 import { endpoint } from '../core/http/endpoint.ts';
 import { toJob } from '../core/lifecycle/job.ts';
 import { redriveMany } from '../core/lifecycle/redrive.ts';
-import { job, ownerId, reason, taskType } from '../core/schemas.ts';
+import { bulkRedriveRequest, job } from '../core/schemas.ts';
 import { wake } from '../core/wake.ts';
 
 export default endpoint({
@@ -13,16 +13,7 @@ export default endpoint({
   summary: 'Redrive many jobs of the dead-letter queue, oldest first',
   description: 'With `dry_run` nothing changes: `matched` and up to 10 jobs as a `sample` say what would.',
   access: 'admin',
-  body: z
-    .strictObject({
-      reason,
-      task_type: taskType.optional(),
-      owner_id: ownerId.optional(),
-      error_contains: z.string().min(1).max(200).optional(),
-      limit: z.int().min(1).max(1000).default(100),
-      dry_run: z.boolean().default(false),
-    })
-    .meta({ id: 'BulkRedriveRequest' }),
+  body: bulkRedriveRequest,
   bodyExample: { reason: 'The mail server is back', task_type: 'sendEmail', dry_run: true },
   responses: {
     200: {

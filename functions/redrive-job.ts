@@ -1,10 +1,9 @@
-import * as z from 'zod';
 import { exampleNewJob } from '../core/examples.ts';
 import { endpoint } from '../core/http/endpoint.ts';
 import { Problem } from '../core/http/problem.ts';
 import { toJob } from '../core/lifecycle/job.ts';
 import { redriveOne } from '../core/lifecycle/redrive.ts';
-import { job, reason } from '../core/schemas.ts';
+import { idParam, job, redriveRequest } from '../core/schemas.ts';
 import { findJob, scopeOf } from '../core/views/jobs.ts';
 import { wake } from '../core/wake.ts';
 
@@ -14,8 +13,8 @@ export default endpoint({
   path: '/v1/jobs/{id}/redrive',
   summary: 'Take a job out of the dead-letter queue and run it again',
   access: 'user',
-  params: z.object({ id: z.string().max(64).meta({ description: 'The id of the job' }) }),
-  body: z.strictObject({ reason }).meta({ id: 'RedriveRequest' }),
+  params: idParam,
+  body: redriveRequest,
   bodyExample: { reason: 'The receiver was mended' },
   responses: { 200: { description: 'The job, pending again', schema: job, example: exampleNewJob } },
   problems: ['not_found', 'job_not_in_dlq'],

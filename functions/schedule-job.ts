@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { exampleNewJob } from '../core/examples.ts';
 import { endpoint } from '../core/http/endpoint.ts';
 import { scheduleJob } from '../core/schedule-job.ts';
@@ -14,7 +14,7 @@ export default endpoint({
   description:
     'With an idempotency key, in the body or in the header, a repeated request schedules nothing and answers the first job.',
   access: 'user',
-  headers: z.object({ 'idempotency-key': idempotencyKey.optional() }),
+  headers: z.object({ 'idempotency-key': z.optional(idempotencyKey) }),
   body: jobRequest,
   bodyExample: { task_type: 'sleep', payload: { ms: 1000 }, idempotency_key: 'order-17' },
   responses: {

@@ -1,8 +1,8 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { exampleNewJob } from '../core/examples.ts';
 import { endpoint } from '../core/http/endpoint.ts';
 import { scheduleJobs } from '../core/schedule-job.ts';
-import { job, jobRequest } from '../core/schemas.ts';
+import { job, jobBatch } from '../core/schemas.ts';
 
 export default endpoint({
   name: 'schedule-jobs',
@@ -10,7 +10,7 @@ export default endpoint({
   path: '/v1/jobs/batch',
   summary: 'Schedule up to 1,000 jobs, all or none',
   access: 'user',
-  body: z.strictObject({ jobs: z.array(jobRequest).min(1).max(1000) }).meta({ id: 'JobBatch' }),
+  body: jobBatch,
   bodyExample: {
     jobs: [
       { task_type: 'sleep', payload: { ms: 10 } },

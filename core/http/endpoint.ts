@@ -1,14 +1,14 @@
-import type * as z from 'zod';
 import { type Access, admit, type Caller } from '../access/admit.ts';
 import { type Context, contextOf, type Env, type Invocation } from '../context.ts';
+import { type Output, type Schema, summaryOf, validate } from '../validate.ts';
 import { readJson, refuseBody } from './json.ts';
-import { asProblem, type FieldError, Problem, type ProblemCode } from './problem.ts';
+import { asProblem, Problem, type ProblemCode } from './problem.ts';
 import { matcherOf } from './route.ts';
 
 /** A successful answer: what it means, the schema of its body, an example, and headers beside the common ones. */
 export interface ResponseSpec {
   description: string;
-  schema: z.ZodType;
+  schema: Schema;
   example: unknown;
   headers?: Record<string, string>;
 }
@@ -19,7 +19,7 @@ export interface Reply {
   headers?: Record<string, string>;
 }
 
-type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
+type Parsed<S> = S extends Schema ? Output<S> : undefined;
 
 export interface EndpointInput<Params, Query, Headers, Body> {
   params: Parsed<Params>;
@@ -48,7 +48,7 @@ export interface EndpointSpec<Params, Query, Headers, Body> {
   handle(input: EndpointInput<Params, Query, Headers, Body>, ctx: Context): Promise<Reply>;
 }
 
-type Schema = z.ZodType | undefined;
+type Maybe = Schema | undefined;
 // biome-ignore lint/suspicious/noExplicitAny: lists of endpoints hold endpoints of every input
 export type Endpoint = EndpointSpec<any, any, any, any> & {
   fetch(request: Request, env: Env, invocation?: Invocation): Promise<Response>;
@@ -56,10 +56,10 @@ export type Endpoint = EndpointSpec<any, any, any, any> & {
 
 /** Makes a description a function that a serverless platform can run: the description plus `fetch`. */
 export function endpoint<
-  Params extends Schema = undefined,
-  Query extends Schema = undefined,
-  Headers extends Schema = undefined,
-  Body extends Schema = undefined,
+  Params extends Maybe = undefined,
+  Query extends Maybe = undefined,
+  Headers extends Maybe = undefined,
+  Body extends Maybe = undefined,
 >(spec: EndpointSpec<Params, Query, Headers, Body>): Endpoint {
   const match = matcherOf(spec.path);
   return {
@@ -100,20 +100,12 @@ export function answerProblem(error: unknown, env: Env, headers: Record<string, 
   return problem.toResponse(headers);
 }
 
-function check(schema: z.ZodType | undefined, value: unknown, code: ProblemCode): unknown {
+function check(schema: Schema | undefined, value: unknown, code: ProblemCode): unknown {
   if (!schema) return undefined;
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const errors = fieldErrors(result.error.issues);
-  throw new Problem(code, summaryOf(errors), { errors });
+  const checked = validate(schema, value);
+  if ('value' in checked) return checked.value;
+  throw new Problem(code, summaryOf(checked.errors), { errors: checked.errors });
 }
-
-/** Field errors as one line of at most 1,000 characters. */
-export const summaryOf = (errors: readonly FieldError[]): string =>
-  errors
-    .map(({ path, message }) => (path ? `${path}: ${message}` : message))
-    .join('; ')
-    .slice(0, 1000);
 
 function refuseQuery(url: URL): undefined {
   for (const [name] of url.searchParams) throw refusedParameter(name, 'this route takes no query parameters');
@@ -123,10 +115,6 @@ const refusedParameter = (name: string, message: string): Problem =>
   new Problem('bad_parameter', `${name}: ${message}`.slice(0, 1000), {
     errors: [{ path: `/${name.slice(0, 100)}`, message }],
   });
-
-/** The issues of a schema as paths of the form `/jobs/3/payload/ms`; at most 20. */
-export const fieldErrors = (issues: readonly { path: PropertyKey[]; message: string }[], under = ''): FieldError[] =>
-  issues.slice(0, 20).map(({ path, message }) => ({ path: [under, ...path.map(String)].join('/'), message }));
 
 function uniqueQuery(url: URL): Record<string, string> {
   const query: Record<string, string> = {};

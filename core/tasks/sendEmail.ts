@@ -1,17 +1,17 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { PermanentError, task } from '../task.ts';
 
 // One bare address: no list, no display name, so no way to add a recipient or a header.
-const address = z.email({ pattern: z.regexes.email }).max(254);
+const address = z.email().check(z.maxLength(254));
 const line = z
   .string()
-  .min(1)
-  .max(998)
-  .regex(/^[^\p{Cc}\p{Zl}\p{Zp}]*$/u, 'control characters are not allowed');
+  .check(z.minLength(1), z.maxLength(998), z.regex(/^[^\p{Cc}\p{Zl}\p{Zp}]*$/u, 'control characters are not allowed'));
 const prose = z
   .string()
-  .max(200_000)
-  .regex(/^(?:\P{Cc}|[\t\n\r])*$/u, 'control characters but tab and line breaks are not allowed');
+  .check(
+    z.maxLength(200_000),
+    z.regex(/^(?:\P{Cc}|[\t\n\r])*$/u, 'control characters but tab and line breaks are not allowed'),
+  );
 
 /** Sends a mail over SMTP. Its Message-ID is made of the job's id, so a receiver can tell a repetition. */
 export default task({
@@ -21,10 +21,10 @@ export default task({
     to: address,
     subject: line,
     text: prose,
-    html: prose.optional(),
-    cc: address.optional(),
-    bcc: address.optional(),
-    reply_to: address.optional(),
+    html: z.optional(prose),
+    cc: z.optional(address),
+    bcc: z.optional(address),
+    reply_to: z.optional(address),
   }),
   example: { to: 'ada@example.com', subject: 'Your report', text: 'It is ready.' },
   run: async (job, ctx) => {

@@ -1,5 +1,5 @@
-import { compile, search } from '@jmespath-community/jmespath';
-import * as z from 'zod';
+import { compile } from '@jmespath-community/jmespath';
+import * as z from 'zod/mini';
 import { PermanentError, task } from '../task.ts';
 
 /** Reshapes JSON with JMESPath, a language in which every expression comes to an end (https://jmespath.site). */
@@ -8,10 +8,11 @@ export default task({
   summary: 'Evaluates a JMESPath expression over `input`; the value is the result.',
   payload: z.strictObject({
     input: z.unknown(),
-    expression: z.string().min(1).max(4096).refine(compiles, 'not a JMESPath expression'),
+    expression: z.string().check(z.minLength(1), z.maxLength(4096), z.refine(compiles, 'not a JMESPath expression')),
   }),
   example: { input: { people: [{ name: 'Ada', age: 36 }] }, expression: 'people[?age > `30`].name' },
-  run: ({ payload: { input, expression } }) => {
+  run: async ({ payload: { input, expression } }) => {
+    const { search } = await import('@jmespath-community/jmespath');
     try {
       return search(input as never, expression);
     } catch (error) {

@@ -1,5 +1,4 @@
-import { Webhook } from 'standardwebhooks';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { PermanentError, RetryAfter, type TaskContext, type TaskJob, task } from '../task.ts';
 
 const MAX_ANSWER_BYTES = 65_536;
@@ -9,32 +8,30 @@ const MAX_EXCERPT = 1000;
 const reserved =
   /^(host|connection|content-length|transfer-encoding|upgrade|keep-alive|te|trailer|expect|webhook-.*|proxy-.*)$/i;
 
+const headerName = z.string().check(
+  z.regex(/^[!#$%&'*+.^_`|~\w-]{1,100}$/),
+  z.refine((name) => !reserved.test(name), 'this header is not yours to set'),
+);
+const headerValue = z.string().check(z.maxLength(4096), z.regex(/^[\t\x20-\x7e]*$/));
+const noUser = z.refine<string>((url) => !/^https?:\/\/[^/]*@/i.test(url), 'a URL may not hold a user or a password');
+
 const payload = z
   .strictObject({
-    url: z
-      .url({ protocol: /^https?$/ })
-      .max(2048)
-      .refine((url) => !/^https?:\/\/[^/]*@/i.test(url), 'a URL may not hold a user or a password'),
-    method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).optional(),
-    headers: z
-      .record(
-        z
-          .string()
-          .regex(/^[!#$%&'*+.^_`|~\w-]{1,100}$/)
-          .refine((name) => !reserved.test(name), 'this header is not yours to set'),
-        z
-          .string()
-          .max(4096)
-          .regex(/^[\t\x20-\x7e]*$/),
-      )
-      .refine((headers) => Object.keys(headers).length <= 50, 'at most 50 headers')
-      .optional(),
-    body: z.unknown(),
+    url: z.url({ protocol: /^https?$/ }).check(z.maxLength(2048), noUser),
+    method: z.optional(z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'])),
+    headers: z.optional(
+      z
+        .record(headerName, headerValue)
+        .check(z.refine((headers) => Object.keys(headers).length <= 50, 'at most 50 headers')),
+    ),
+    body: z.optional(z.unknown()),
   })
-  .refine(({ method, body }) => method !== 'GET' || body === undefined, {
-    path: ['body'],
-    message: 'GET takes no body',
-  });
+  .check(
+    z.refine(({ method, body }) => method !== 'GET' || body === undefined, {
+      path: ['body'],
+      message: 'GET takes no body',
+    }),
+  );
 
 /** Calls a URL. Signed by the Standard Webhooks scheme (https://www.standardwebhooks.com) when WEBHOOK_SECRET is set. */
 export default task({
@@ -62,7 +59,7 @@ async function call(job: TaskJob<Payload>, ctx: TaskContext): Promise<Response> 
     method,
     redirect: 'manual' as const,
     signal: ctx.signal,
-    headers: { ...typeOf(body), 'user-agent': 'escapement', ...headers, ...signature(job.id, content, ctx) },
+    headers: { ...typeOf(body), 'user-agent': 'escapement', ...headers, ...(await signature(job.id, content, ctx)) },
     ...(body !== undefined && { body: content }),
   };
   try {
@@ -79,11 +76,12 @@ const typeOf = (body: unknown): Record<string, string> =>
     ? {}
     : { 'content-type': typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json' };
 
-function signature(id: string, content: string, ctx: TaskContext): Record<string, string> {
+async function signature(id: string, content: string, ctx: TaskContext): Promise<Record<string, string>> {
   const seconds = Math.floor(ctx.now() / 1000);
   const names = { 'webhook-id': id, 'webhook-timestamp': String(seconds) };
   const secret = ctx.settings.WEBHOOK_SECRET;
   if (!secret) return names;
+  const { Webhook } = await import('standardwebhooks');
   // The library takes a Date but reads nothing of it but getTime().
   const date = { getTime: () => seconds * 1000 } as Date;
   return { ...names, 'webhook-signature': new Webhook(secret).sign(id, date, content) };

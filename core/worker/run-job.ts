@@ -3,6 +3,7 @@ import type { Claimed } from '../lifecycle/claim.ts';
 import { persistLog } from '../lifecycle/remark.ts';
 import type { Outcome } from '../lifecycle/settle.ts';
 import type { AnyTask, TaskContext } from '../task.ts';
+import { summaryOf, validate } from '../validate.ts';
 import { fail, ofError, ofResult } from './outcome.ts';
 
 export type Tasks = ReadonlyMap<string, AnyTask>;
@@ -39,13 +40,14 @@ export async function runJob(ctx: Context, tasks: Tasks, workerId: string, run: 
   const found = tasks.get(job.task_type);
   if (!found) return fail(`This worker does not know the task type ${job.task_type}.`);
   try {
-    const payload = found.payload.safeParse(JSON.parse(job.payload));
-    if (!payload.success)
-      return fail(`The payload does not fit the task: ${payload.error.issues[0]?.message}`, { permanent: true });
+    const payload = validate(found.payload, JSON.parse(job.payload), '/payload');
+    if ('errors' in payload) {
+      return fail(`The payload does not fit the task: ${summaryOf(payload.errors)}`, { permanent: true });
+    }
     const { id, owner_id, task_type, retries } = job;
     return ofResult(
       await found.run(
-        { id, owner_id, task_type, payload: payload.data, attempt: retries + 1 },
+        { id, owner_id, task_type, payload: payload.value, attempt: retries + 1 },
         taskContext(ctx, workerId, run),
       ),
     );
