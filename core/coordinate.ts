@@ -42,7 +42,8 @@ export async function coordinate(ctx: Context): Promise<TickCounts> {
   };
   for (let more = Boolean(agenda.fold); more && ctx.now() < end; ) more = await fold(ctx, FOLD_SET);
   if (counts.reclaimed + counts.retried + counts.redriven > 0) wake(ctx);
-  return counts;
+  const next = await nextEvent(ctx);
+  return { ...counts, ...(next !== null && { next_at: next }) };
 }
 
 async function readAgenda(ctx: Context): Promise<Agenda> {
@@ -53,6 +54,22 @@ async function readAgenda(ctx: Context): Promise<Agenda> {
     .prepare(AGENDA)
     .bind(...terms)
     .first<Agenda>()) as Agenda;
+}
+
+const NEXT = `SELECT min(at) AS at FROM (
+  SELECT min(lease_until) AS at FROM jobs WHERE status = 'running'
+  UNION ALL SELECT min(run_at) FROM jobs WHERE status = 'failed'
+  UNION ALL SELECT (SELECT min(finished_at) + ?2 FROM jobs WHERE status = 'dlq' AND dlq_redrives = redrives.value)
+    FROM json_each(?1) AS redrives)`;
+
+/** When a lease ends, a retry or a redrive falls due next, in milliseconds since 1970; null where nothing waits. */
+async function nextEvent(ctx: Context): Promise<number | null> {
+  const terms = [redriveLevels(ctx), ctx.settings.DLQ_REDRIVE_AFTER_MS];
+  const row = await ctx.db
+    .prepare(NEXT)
+    .bind(...terms)
+    .first<{ at: number | null }>();
+  return row?.at ?? null;
 }
 
 const FORGET = `DELETE FROM rate_limits WHERE bucket IN (

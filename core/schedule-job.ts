@@ -7,7 +7,7 @@ import { type JobRow, toJob } from './lifecycle/job.ts';
 import { type NewJob, schedule } from './lifecycle/schedule.ts';
 import type { JobRequest } from './schemas.ts';
 import { tasks } from './tasks/index.ts';
-import { wake } from './wake.ts';
+import { wakeFor } from './wake.ts';
 
 /** Schedules one job; the answer to the request. Throws a Problem. */
 export async function scheduleJob(
@@ -46,8 +46,7 @@ async function insert(ctx: Context, caller: Caller, jobs: readonly NewJob[], pat
     const message = 'this key was used for another request';
     throw new Problem('idempotency_key_reused', `${path}: ${message}`, { errors: [{ path, message }] });
   }
-  const now = ctx.now();
-  if (jobs.some(({ run_at }) => run_at <= now)) wake(ctx);
+  wakeFor(ctx, Math.min(...jobs.map(({ run_at }) => run_at)));
   return scheduled;
 }
 

@@ -88,6 +88,13 @@ export const settingsTable = {
   PROCESS_CONCURRENCY: integer(50, 1, 1000, 'most jobs a process runs at once; 1 runs them one after another'),
   PROCESS_PACE_MS: integer(0, 0, 60_000, 'pause between jobs, so that a person can watch'),
   TICK_BUDGET_MS: integer(50_000, 10, day, 'time after which a tick takes no more work'),
+  TICK_LINGER_MS: integer(0, 0, day, 'time a tick waits for work that falls due; for platforms whose crons are rare'),
+  TICK_MAX_QUERIES: integer(0, 0, 1e9, 'database queries after which a tick takes no more work; 0 is no limit'),
+  CLOCK: choice(
+    ['host', 'database'],
+    'host',
+    'whose time counts; database where hosts with clocks of their own share one',
+  ),
   LEASE_MS: integer(30_000, 50, day, 'how long a claim lasts without a heartbeat'),
   JOB_TIMEOUT_MS: integer(300_000, 1, day, 'time a job may run, where it does not say itself'),
   BACKOFF_BASE_MS: integer(1000, 0, day, 'longest wait before the first retry; it doubles with each'),

@@ -1,13 +1,21 @@
 import type { Context } from './context.ts';
 
-/** Asks the processor to look for due jobs now. Losing the call loses no job: the cron finds it later. */
-export function wake(ctx: Context): void {
-  const calling = ctx.env.PROCESSOR?.fetch('https://processor/v1/ticks/process-batch', {
+/**
+ * Asks for a tick now: process-batch after a job became due, coordinate after one failed. Losing the call loses
+ * no job: the cron finds it later.
+ */
+export function wake(ctx: Context, tick: 'process-batch' | 'coordinate' = 'process-batch'): void {
+  const calling = ctx.env.PROCESSOR?.fetch(`https://processor/v1/ticks/${tick}`, {
     method: 'POST',
     headers: { 'x-tick-secret': ctx.settings.TICK_SECRET },
   });
   if (calling)
     ctx.waitUntil(
-      calling.catch((error) => ctx.log('warn', 'The processor could not be woken.', { cause: String(error) })),
+      calling.catch((error) => ctx.log('warn', 'A tick could not be woken.', { tick, cause: String(error) })),
     );
+}
+
+/** Wakes process-batch where a job falls due before its next look, which TICK_LINGER_MS puts off. */
+export function wakeFor(ctx: Context, runAt: number): void {
+  if (runAt <= ctx.now() + ctx.settings.TICK_LINGER_MS) wake(ctx);
 }

@@ -39,8 +39,8 @@ export async function startHost(root: string, settings: Settings, parts: readonl
   const env: Env = { ...texts, DB: new SqlitePort(db), OUTBOUND: outbound, STOPPING: stopping.signal, LOG: log };
   let functions = await loadFunctions(join(root, 'dist'));
   const ticker = new Ticker(env, functions);
+  env.PROCESSOR = { fetch: async (url) => accepted(ticker, String(url)) };
   if (parts.includes('processor')) {
-    env.PROCESSOR = { fetch: async () => accepted(ticker) };
     ticker.schedule('process-batch', settings.PROCESS_CRON);
   }
   if (parts.includes('coordinator')) ticker.schedule('coordinate', settings.COORDINATE_CRON);
@@ -90,8 +90,9 @@ function openDatabase(root: string, settings: Settings, log: Logger) {
   );
 }
 
-function accepted(ticker: Ticker): Response {
-  ticker.poke('process-batch');
+/** The wake, without HTTP: the tick is in this process, or in one that notices the commit. */
+function accepted(ticker: Ticker, url: string): Response {
+  ticker.poke(url.replace(/^.*\//, ''));
   return new Response(null, { status: 202 });
 }
 

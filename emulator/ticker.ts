@@ -9,7 +9,8 @@ export class Ticker {
   readonly #schedules: ScheduledTask[] = [];
   readonly #poked = new Set<string>();
   #ticks: readonly Loaded[];
-  #alarm: NodeJS.Timeout | undefined;
+  readonly #alarms = new Map<string, NodeJS.Timeout>();
+  readonly #scheduled = new Set<string>();
   #stopped = false;
 
   constructor(env: Env, ticks: readonly Loaded[]) {
@@ -25,12 +26,13 @@ export class Ticker {
   /** Starts the cron of each named tick. Throws for an expression that node-cron does not take. */
   schedule(name: string, expression: string): void {
     if (!cron.validate(expression)) throw new Error(`${expression} is not a cron expression.`);
+    this.#scheduled.add(name);
     this.#schedules.push(cron.schedule(expression, () => this.poke(name), { name }));
   }
 
-  /** Runs a tick soon. Calls that come before it begins are one call. */
+  /** Runs a tick soon, where this process runs it at all. Calls that come before it begins are one call. */
   poke(name: string): void {
-    if (this.#stopped || this.#poked.has(name)) return;
+    if (this.#stopped || !this.#scheduled.has(name) || this.#poked.has(name)) return;
     this.#poked.add(name);
     setImmediate(() => {
       this.#poked.delete(name);
@@ -42,7 +44,7 @@ export class Ticker {
   /** Lets no tick begin any more, and waits for those under way. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearTimeout(this.#alarm);
+    for (const alarm of this.#alarms.values()) clearTimeout(alarm);
     await Promise.all(this.#schedules.map((task) => task.destroy()));
     await Promise.all(this.#underWay);
   }
@@ -65,8 +67,11 @@ export class Ticker {
 
   /** The cron may be seconds away: a job that falls due before it is started on time. */
   #wakeAt(name: string, time: number): void {
-    clearTimeout(this.#alarm);
+    clearTimeout(this.#alarms.get(name));
     const wait = time - Date.now();
-    if (!this.#stopped && wait < 60_000) this.#alarm = setTimeout(() => this.poke(name), Math.max(1, wait));
+    // What is due already and was left alone has a reason to wait for the cron.
+    if (this.#stopped || wait <= 0 || wait > 60_000) return;
+    const alarm = setTimeout(() => this.poke(name), wait);
+    this.#alarms.set(name, alarm);
   }
 }

@@ -12,6 +12,7 @@ export default tick({
     redriven: 'jobs taken out of the dead-letter queue',
     pruned: 'jobs deleted after RETENTION_DAYS',
     forgotten: 'rate-limit buckets of silent addresses deleted',
+    next_at: 'when more falls due, in milliseconds since 1970; left out where nothing waits',
   },
   run: coordinate,
 });

@@ -1,5 +1,6 @@
 import { type Context, toTimestamp } from '../context.ts';
 import { digest, newId, newToken } from '../ids.ts';
+import { repeatable } from '../repeat.ts';
 import { page } from '../views/page.ts';
 import type { Caller } from './admit.ts';
 
@@ -23,6 +24,7 @@ export const toUser = (row: UserRow) => ({
   disabled_at: toTimestamp(row.disabled_at),
 });
 
+const READ = `SELECT ${COLUMNS} FROM users WHERE id = ?1`;
 const INSERT = 'INSERT INTO users (id, name, role, token_hash, created_at)';
 const CREATE = `${INSERT} VALUES (?1, ?2, ?3, ?4, ?5) RETURNING ${COLUMNS}`;
 const CREATE_FIRST = `${INSERT} SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS (SELECT 1 FROM users) RETURNING ${COLUMNS}`;
@@ -45,16 +47,20 @@ async function insert(
   name: string,
   role: string,
 ): Promise<{ row: UserRow | undefined; token: string }> {
-  const token = newToken(ctx);
-  const { results } = await ctx.db.prepare(sql).bind(newId(ctx), name, role, digest(token), ctx.now()).all<UserRow>();
-  return { row: results[0], token };
+  const [id, token] = [newId(ctx), newToken(ctx)];
+  let unsure = false;
+  const row = await repeatable(ctx, async () => {
+    const earlier = unsure ? await ctx.db.prepare(READ).bind(id).first<UserRow>() : null;
+    unsure = true;
+    return earlier ?? (await ctx.db.prepare(sql).bind(id, name, role, digest(token), ctx.now()).first<UserRow>());
+  });
+  return { row: row ?? undefined, token };
 }
 
 // A deployment without a bootstrap token (?3 = 0) keeps its last admin: nobody could let another one in.
 const DISABLE = `
   UPDATE users SET disabled_at = ?1 WHERE id = ?2 AND disabled_at IS NULL AND (?3 = 1 OR role <> 'admin' OR EXISTS (
     SELECT 1 FROM users AS other WHERE other.role = 'admin' AND other.disabled_at IS NULL AND other.id <> ?2))`;
-const READ = `SELECT ${COLUMNS} FROM users WHERE id = ?1`;
 
 /** Disables a user at once; null where there is none. A user that is still enabled afterwards is the last admin. */
 export async function disableUser(ctx: Context, id: string): Promise<UserRow | null> {

@@ -1,4 +1,5 @@
 import { type Access, admit, type Caller } from '../access/admit.ts';
+import { onOneClock } from '../clock.ts';
 import { type Context, contextOf, type Env, type Invocation } from '../context.ts';
 import { type Output, type Schema, summaryOf, validate } from '../validate.ts';
 import { readJson, refuseBody } from './json.ts';
@@ -67,7 +68,7 @@ export function endpoint<
     async fetch(request, env, invocation) {
       let headers: Record<string, string> = {};
       try {
-        const ctx = contextOf(env, invocation);
+        const ctx = await onOneClock(contextOf(env, invocation));
         const admission = spec.limited === false ? { headers } : await admit(ctx, request, spec.access);
         headers = admission.headers;
         const url = new URL(request.url);

@@ -1,4 +1,5 @@
 import type { Context } from '../context.ts';
+import { repeatable } from '../repeat.ts';
 import { edge, step } from './edge.ts';
 
 /** A job under lease: what a worker needs to run it, and the epoch that fences all it writes. */
@@ -15,6 +16,9 @@ export interface Claimed {
   timeout_ms: number | null;
   lease_epoch: number;
 }
+
+const CLAIMED_COLUMNS =
+  'seq, id, owner_id, task_type, payload, priority, retries, max_retries, run_at, timeout_ms, lease_epoch';
 
 // Highest priority first, then run_at, then insertion. One seek for each priority in use, so jobs of a high
 // priority that are not due yet cost nothing; it stops at the priority that fills the set.
@@ -40,15 +44,40 @@ const CLAIM = edge({
   set: 'lease_epoch = lease_epoch + 1, lease_worker = ?3, lease_until = ?1 + ?4, started_at = ?1',
   epoch: 'jobs.lease_epoch + 1',
   worker: '?3',
-  returning: 'seq, id, owner_id, task_type, payload, priority, retries, max_retries, run_at, timeout_ms, lease_epoch',
+  returning: CLAIMED_COLUMNS,
 });
 
-/** Leases up to `limit` due jobs to `worker`, in the order in which they should run. */
-export async function claim(ctx: Context, worker: string, limit: number): Promise<Claimed[]> {
-  const [, claimed] = await ctx.db.batch<Claimed>(step(ctx.db, CLAIM, ctx.now(), limit, worker, ctx.settings.LEASE_MS));
-  // RETURNING gives rows in any order.
-  return (claimed?.results ?? []).sort((a, b) => b.priority - a.priority || a.run_at - b.run_at || a.seq - b.seq);
+const HELD = `
+  SELECT ${CLAIMED_COLUMNS} FROM jobs
+  WHERE status = 'running' AND lease_worker = ?1 AND seq NOT IN (SELECT value FROM json_each(?2))`;
+
+/**
+ * Leases up to `limit` due jobs to `worker`, in the order in which they should run. `held` are the seqs it has
+ * already: where the answer to a claim was lost, what it leased is found by the worker's name, which is its alone.
+ */
+export async function claim(
+  ctx: Context,
+  worker: string,
+  limit: number,
+  held: readonly number[] = [],
+): Promise<Claimed[]> {
+  let unsure = false;
+  return repeatable(ctx, async () => {
+    const found = unsure ? await ctx.db.prepare(HELD).bind(worker, JSON.stringify(held)).all<Claimed>() : undefined;
+    if (found?.results.length) return inOrder(found.results);
+    unsure = true;
+    return claimOnce(ctx, worker, limit);
+  });
 }
+
+async function claimOnce(ctx: Context, worker: string, limit: number): Promise<Claimed[]> {
+  const [, claimed] = await ctx.db.batch<Claimed>(step(ctx.db, CLAIM, ctx.now(), limit, worker, ctx.settings.LEASE_MS));
+  return inOrder(claimed?.results ?? []);
+}
+
+/** RETURNING gives rows in any order. */
+const inOrder = (rows: Claimed[]): Claimed[] =>
+  rows.sort((a, b) => b.priority - a.priority || a.run_at - b.run_at || a.seq - b.seq);
 
 const NEXT_DUE = `
   WITH RECURSIVE level (priority) AS (

@@ -1,5 +1,7 @@
 import type { Context } from '../context.ts';
+import type { Statement } from '../database.ts';
 import { newId } from '../ids.ts';
+import { repeatable } from '../repeat.ts';
 import { LOG_COLUMNS } from './edge.ts';
 import { JOB_COLUMNS, type JobRow } from './job.ts';
 
@@ -39,19 +41,37 @@ const FIND = `
   SELECT ${JOB_COLUMNS} FROM json_each(?1) AS entry CROSS JOIN jobs
   WHERE jobs.owner_id = ?2 AND jobs.idempotency_key = entry.value ->> 'idempotency_key'`;
 
+const BY_ID = `
+  SELECT ${JOB_COLUMNS} FROM json_each(?1) AS entry CROSS JOIN jobs WHERE jobs.id = entry.value ->> 'id'`;
+
 /** The edge into pending: inserts a set of jobs and their log rows, all or none. */
 export async function schedule(ctx: Context, owner: string, jobs: readonly NewJob[]): Promise<Scheduled> {
-  const now = ctx.now();
   const entries = jobs.map((job) => ({ id: newId(ctx), ...job }));
-  const keyed = jobs.some((job) => job.idempotency_key !== null);
   const set = JSON.stringify(entries);
+  let unsure = false;
+  const [inserted, , found] = await repeatable(ctx, async () => {
+    // The ids are new with this call: one of them in the table means that the try whose answer was lost took effect.
+    const earlier = unsure ? await ctx.db.prepare(BY_ID).bind(set).all<JobRow>() : undefined;
+    unsure = true;
+    const again = insertion(
+      ctx,
+      owner,
+      set,
+      jobs.some((job) => job.idempotency_key !== null),
+    );
+    if (!earlier?.results.length) return ctx.db.batch<JobRow>(again);
+    return [earlier, undefined, await again[2]?.all<JobRow>()];
+  });
+  return collect(entries, inserted?.results ?? [], found?.results ?? []);
+}
+
+function insertion(ctx: Context, owner: string, set: string, keyed: boolean): Statement[] {
+  const now = ctx.now();
   const statements = [
     ctx.db.prepare(`${keyed ? INSERT_KEYED : INSERT} RETURNING ${JOB_COLUMNS}`).bind(now, set, owner),
     ctx.db.prepare(LOG).bind(now, set),
   ];
-  if (keyed) statements.push(ctx.db.prepare(FIND).bind(set, owner));
-  const [inserted, , found] = await ctx.db.batch<JobRow>(statements);
-  return collect(entries, inserted?.results ?? [], found?.results ?? []);
+  return keyed ? [...statements, ctx.db.prepare(FIND).bind(set, owner)] : statements;
 }
 
 function collect(entries: readonly (NewJob & { id: string })[], inserted: JobRow[], found: JobRow[]): Scheduled {

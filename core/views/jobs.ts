@@ -2,6 +2,7 @@ import type { Caller } from '../access/admit.ts';
 import type { Context } from '../context.ts';
 import { JOB_COLUMNS, type JobRow } from '../lifecycle/job.ts';
 import type { Status } from '../lifecycle/states.ts';
+import { repeatable } from '../repeat.ts';
 import { type Page, page } from './page.ts';
 
 const ONE = `SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ?1 AND (?2 IS NULL OR owner_id = ?2)`;
@@ -11,7 +12,7 @@ export const scopeOf = (caller: Caller): string | null => (caller.role === 'admi
 
 /** The job with this id where the caller may see it. */
 export const findJob = (ctx: Context, id: string, caller: Caller): Promise<JobRow | null> =>
-  ctx.db.prepare(ONE).bind(id, scopeOf(caller)).first<JobRow>();
+  repeatable(ctx, () => ctx.db.prepare(ONE).bind(id, scopeOf(caller)).first<JobRow>());
 
 export interface JobQuery {
   cursor?: string | undefined;

@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import type { SqlValue } from '../database.ts';
 import { decodeCursor, encodeCursor } from '../http/cursor.ts';
+import { repeatable } from '../repeat.ts';
 
 export interface Page<Row> {
   rows: Row[];
@@ -34,14 +35,16 @@ export async function page<Row extends { seq: number }>(ctx: Context, list: List
   const filter = terms(list.filter, 2 + along.values.length);
   const walk = `SELECT * FROM ${list.table} WHERE seq < ?1 ${along.sql} ${list.literal} ORDER BY seq DESC`;
   const start = before ?? Number.MAX_SAFE_INTEGER;
-  const [found, horizon] = await ctx.db.batch<Row>([
-    ctx.db
-      .prepare(
-        `SELECT ${list.columns} FROM (${walk} LIMIT ${MAX_WALK}) AS ${list.table} WHERE true ${filter.sql} LIMIT ${list.limit + 1}`,
-      )
-      .bind(start, ...along.values, ...filter.values),
-    ctx.db.prepare(`SELECT seq FROM (${walk} LIMIT 1 OFFSET ${MAX_WALK - 1})`).bind(start, ...along.values),
-  ]);
+  const read = () =>
+    ctx.db.batch<Row>([
+      ctx.db
+        .prepare(
+          `SELECT ${list.columns} FROM (${walk} LIMIT ${MAX_WALK}) AS ${list.table} WHERE true ${filter.sql} LIMIT ${list.limit + 1}`,
+        )
+        .bind(start, ...along.values, ...filter.values),
+      ctx.db.prepare(`SELECT seq FROM (${walk} LIMIT 1 OFFSET ${MAX_WALK - 1})`).bind(start, ...along.values),
+    ]);
+  const [found, horizon] = await repeatable(ctx, read);
   const rows = found?.results ?? [];
   const full = rows.length > list.limit;
   if (full) rows.pop();

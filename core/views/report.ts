@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import { JOB_COLUMNS, type Job, type JobRow, toJob } from '../lifecycle/job.ts';
 import { type Status, statuses } from '../lifecycle/states.ts';
+import { repeatable } from '../repeat.ts';
 
 /** Counts of jobs by status and task type, totals, and the newest 100 jobs in the dead-letter queue. */
 export interface Report {
@@ -23,10 +24,12 @@ const BURIED_OF = `SELECT ${JOB_COLUMNS} FROM jobs WHERE owner_id = ?1 AND statu
 
 /** The report over one owner's jobs, or over all where `owner` is null. */
 export async function report(ctx: Context, owner: string | null): Promise<Report> {
-  const [counted, buried] = await ctx.db.batch<object>([
-    ctx.db.prepare(COUNTS).bind(owner ?? ''),
-    owner === null ? ctx.db.prepare(BURIED) : ctx.db.prepare(BURIED_OF).bind(owner),
-  ]);
+  const read = () =>
+    ctx.db.batch<object>([
+      ctx.db.prepare(COUNTS).bind(owner ?? ''),
+      owner === null ? ctx.db.prepare(BURIED) : ctx.db.prepare(BURIED_OF).bind(owner),
+    ]);
+  const [counted, buried] = await repeatable(ctx, read);
   const counts = Object.fromEntries(statuses.map((status) => [status, {}])) as Report['counts'];
   const totals = Object.fromEntries(statuses.map((status) => [status, 0])) as Report['totals'];
   for (const row of (counted?.results ?? []) as { status: Status; task_type: string; n: number }[]) {

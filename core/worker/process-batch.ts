@@ -14,14 +14,19 @@ interface Isolate {
 // need it: where each invocation has a process, or an env, of its own, they simply work side by side.
 const isolates = new WeakMap<Env, Isolate>();
 
+const nothing = { claimed: 0, done: 0, failed: 0, released: 0, cancelled: 0, stale: 0 };
+
 /** Runs due jobs until nothing is due or the tick's time is spent. `joined` is 1 where a worker was at it already. */
 export async function processBatch(ctx: Context, tasks: readonly AnyTask[]): Promise<TickCounts> {
   const isolate = isolates.get(ctx.env) ?? { slots: { used: 0 } };
   isolates.set(ctx.env, isolate);
   if (isolate.current?.open) {
     isolate.current.nudge();
-    return { claimed: 0, done: 0, failed: 0, released: 0, cancelled: 0, stale: 0, joined: 1 };
+    return { ...nothing, joined: 1 };
   }
+  // A read first: an idle tick should not take the write lock.
+  const next = await nextDue(ctx);
+  if (next === null || next > ctx.now()) return { ...nothing, joined: 0, ...(next !== null && { next_at: next }) };
   const worker = new Worker(ctx, new Map(tasks.map((task) => [task.type, task])), isolate.slots);
   isolate.current = worker;
   try {

@@ -4,7 +4,9 @@ import { type Claimed, claim } from '../lifecycle/claim.ts';
 import { cancelRequests, heartbeat } from '../lifecycle/heartbeat.ts';
 import { remark } from '../lifecycle/remark.ts';
 import { type Outcome, type SettleCounts, type Settled, settle } from '../lifecycle/settle.ts';
+import { mayQuery } from '../query-count.ts';
 import { fold } from '../views/fold.ts';
+import { wake } from '../wake.ts';
 import { fail } from './outcome.ts';
 import { Run, runJob, type Tasks } from './run-job.ts';
 
@@ -56,7 +58,7 @@ export class Worker {
 
   /** Whether it still takes work; once not, another worker of the isolate may begin. */
   get open(): boolean {
-    return this.#ctx.now() < this.#end && !this.#stopping;
+    return this.#ctx.now() < this.#end && !this.#stopping && mayQuery(this.#ctx);
   }
 
   /** Says that something may be due. */
@@ -115,7 +117,8 @@ export class Worker {
     const ahead = Math.floor((PROCESS_CONCURRENCY * AHEAD_MS) / Math.max(1, this.#usualMs));
     const wanted = PROCESS_PACE_MS > 0 ? 1 : Math.min(PROCESS_BATCH_SIZE, free + ahead);
     this.hungry = false;
-    const claimed = await claim(this.#ctx, this.id, wanted);
+    const held = [...[...this.#running].map(({ job }) => job.seq), ...this.#settled.map(({ job }) => job.seq)];
+    const claimed = await claim(this.#ctx, this.id, wanted, held);
     if (claimed.length === wanted) this.hungry = true;
     this.counts.claimed += claimed.length;
     this.#waiting.push(...claimed);
@@ -219,6 +222,7 @@ export class Worker {
     const set = this.#settled.splice(0, 500);
     const counts = await this.#settle(set);
     for (const [kind, n] of Object.entries(counts)) this.counts[kind as keyof typeof counts] += n;
+    if (counts.failed > 0) wake(this.#ctx, 'coordinate');
     this.#unfolded += 2 * set.length;
     if (this.#unfolded >= FOLD_AFTER) {
       await fold(this.#ctx, 2 * FOLD_AFTER);
