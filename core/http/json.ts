@@ -1,6 +1,7 @@
 import { type FieldError, Problem } from './problem.ts';
 
 export const MAX_BODY_BYTES = 1_048_576;
+const MAX_DRAINED_BYTES = 16 * MAX_BODY_BYTES;
 const MAX_BODY_DEPTH = 48;
 
 /** The JSON body of a request, at most 1 MiB. Throws a Problem for anything that JSON cannot carry faithfully. */
@@ -31,24 +32,30 @@ export async function refuseBody(request: Request): Promise<void> {
 
 /** Reads at most MAX_BODY_BYTES. What Content-Length says can refuse a body early, never admit a longer one. */
 async function readBytes(request: Request): Promise<Uint8Array> {
-  const tooLarge = new Problem('body_too_large', `The body may hold ${MAX_BODY_BYTES} bytes.`, {
-    headers: { connection: 'close' },
-  });
   const announced = request.headers.get('content-length');
-  if (announced !== null) {
-    if (Number(announced) > MAX_BODY_BYTES) throw tooLarge;
-    const bytes = new Uint8Array(await request.arrayBuffer());
-    if (bytes.length > MAX_BODY_BYTES) throw tooLarge;
-    return bytes;
+  let bytes: Uint8Array | undefined;
+  if (Number(announced ?? 0) <= MAX_BODY_BYTES) {
+    try {
+      bytes = announced === null ? await readStream(request) : new Uint8Array(await request.arrayBuffer());
+    } catch {
+      throw new Problem('malformed_json', 'The body ended before it was whole.');
+    }
   }
+  if (!bytes || bytes.length > MAX_BODY_BYTES)
+    throw new Problem('body_too_large', `The body may hold ${MAX_BODY_BYTES} bytes.`);
+  return bytes;
+}
+
+/** The bytes of a body of unknown length; undefined when there are too many. */
+async function readStream(request: Request): Promise<Uint8Array | undefined> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   const reader = request.body?.getReader();
   for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
     length += next.value.length;
     if (length > MAX_BODY_BYTES) {
-      await reader?.cancel().catch(() => {});
-      throw tooLarge;
+      void drain(reader as ReadableStreamDefaultReader<Uint8Array>);
+      return undefined;
     }
     chunks.push(next.value);
   }
@@ -59,6 +66,16 @@ async function readBytes(request: Request): Promise<Uint8Array> {
     end += chunk.length;
   }
   return bytes;
+}
+
+/** Many clients listen only after they have sent all: reading on for a while lets them see the answer. */
+async function drain(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  try {
+    let length = 0;
+    for (let next = await reader.read(); !next.done && length < MAX_DRAINED_BYTES; next = await reader.read())
+      length += next.value.length;
+    await reader.cancel();
+  } catch {}
 }
 
 /** The first value that would not come back as it was sent: too deep, too large a number, NUL, half a surrogate pair. */

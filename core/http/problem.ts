@@ -2,6 +2,7 @@ import { SettingError } from '../settings.ts';
 
 /** Every problem there is: its stable `code`, its status and its title. Clients may rely on all three. */
 export const problems = {
+  malformed_request: [400, 'The request is not valid HTTP'],
   malformed_json: [400, 'The body is not JSON'],
   ill_formed_value: [400, 'The body holds a value that cannot be stored faithfully'],
   bad_parameter: [400, 'A parameter of the request is wrong'],
@@ -10,6 +11,7 @@ export const problems = {
   forbidden: [403, 'This is for admins'],
   not_found: [404, 'There is no such thing'],
   method_not_allowed: [405, 'The route does not take this method'],
+  request_timeout: [408, 'The request took too long'],
   job_finished: [409, 'The job is finished'],
   job_not_in_dlq: [409, 'The job is not in the dead-letter queue'],
   last_admin: [409, 'The last admin cannot be disabled'],
@@ -21,6 +23,7 @@ export const problems = {
   unknown_task_type: [422, 'There is no such task type'],
   idempotency_key_reused: [422, 'The idempotency key belongs to another request'],
   rate_limited: [429, 'Too many requests'],
+  headers_too_large: [431, 'The headers are too large'],
   internal: [500, 'Something went wrong here'],
   misconfigured: [503, 'A setting of the service is wrong'],
   database_busy: [503, 'The database is busy'],

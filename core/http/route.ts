@@ -9,7 +9,7 @@ export function matcherOf(pattern: string): Matcher {
     if (given.length !== parts.length) return undefined;
     const found: Record<string, string> = {};
     for (const [i, part] of parts.entries()) {
-      if (part.startsWith('{')) found[part.slice(1, -1)] = given[i] as string;
+      if (part.startsWith('{') && given[i]) found[part.slice(1, -1)] = given[i];
       else if (part !== given[i]) return undefined;
     }
     return found;

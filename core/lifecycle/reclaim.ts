@@ -7,7 +7,15 @@ const wasCancelled = 'cancel_requested_at IS NOT NULL';
 const tooOften = `cancel_requested_at IS NULL AND interruptions >= ?3`;
 const mayRunAgain = `cancel_requested_at IS NULL AND interruptions < ?3`;
 
-const CANCELLED = edge({ event: 'cancelled', from: 'running', to: 'cancelled', where: expired(wasCancelled) });
+// It names no worker: that would read as the worker's own outcome.
+const CANCELLED = edge({
+  event: 'cancelled',
+  from: 'running',
+  to: 'cancelled',
+  where: expired(wasCancelled),
+  worker: 'NULL',
+  message: `'The lease expired while the job was to be cancelled.'`,
+});
 
 const KILLER = edge({
   event: 'reclaimed',

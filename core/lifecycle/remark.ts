@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import { LOG_COLUMNS } from './edge.ts';
 import type { Lease } from './heartbeat.ts';
+import type { Outcome } from './settle.ts';
 
 /** Something to say of a stale lease. */
 export interface Remark {
@@ -9,20 +10,28 @@ export interface Remark {
   message: string;
 }
 
+const OWN = `logs.job_seq = entry.value ->> 0 AND logs.epoch = entry.value ->> 1 AND logs.worker = entry.value ->> 2
+  AND logs.event IN ('done', 'failed', 'released', 'cancelled')`;
 const STALE = `
   INSERT INTO logs ${LOG_COLUMNS}
   SELECT ?1, 'warn', 'stale', seq, owner_id, task_type, entry.value ->> 1, entry.value ->> 2, NULL, NULL, entry.value ->> 3, NULL
-  FROM json_each(?2) AS entry CROSS JOIN jobs WHERE jobs.seq = entry.value ->> 0 AND NOT EXISTS (
-    SELECT 1 FROM logs WHERE logs.job_seq = jobs.seq AND logs.epoch = entry.value ->> 1
-      AND logs.worker = entry.value ->> 2 AND logs.event IN ('done', 'failed', 'released'))`;
+  FROM json_each(?2) AS entry CROSS JOIN jobs
+  WHERE jobs.seq = entry.value ->> 0 AND NOT EXISTS (SELECT 1 FROM logs WHERE ${OWN})`;
+const RECORDED = `SELECT logs.event FROM json_each(?1) AS entry CROSS JOIN logs WHERE ${OWN}`;
 
 /**
  * Logs that a worker tried to write under a lease it no longer held. It changes no job. Nothing is said where the
- * outcome is that worker's own: then its first try was committed, and only the answer was lost.
+ * outcome is that worker's own: then an earlier try was committed, and only the answer was lost. The outcomes of those.
  */
-export async function remark(ctx: Context, remarks: readonly Remark[]): Promise<void> {
-  const set = remarks.map(({ lease, worker, message }) => [lease.seq, lease.lease_epoch, worker, message]);
-  await ctx.db.prepare(STALE).bind(ctx.now(), JSON.stringify(set)).all();
+export async function remark(ctx: Context, remarks: readonly Remark[]): Promise<Outcome['kind'][]> {
+  const set = JSON.stringify(
+    remarks.map(({ lease, worker, message }) => [lease.seq, lease.lease_epoch, worker, message]),
+  );
+  const [, recorded] = await ctx.db.batch<{ event: Outcome['kind'] }>([
+    ctx.db.prepare(STALE).bind(ctx.now(), set),
+    ctx.db.prepare(RECORDED).bind(set),
+  ]);
+  return (recorded?.results ?? []).map(({ event }) => event);
 }
 
 export const MAX_LOG_MESSAGE = 2000;

@@ -82,8 +82,10 @@ export async function settle(ctx: Context, worker: string, set: readonly Settled
   const seqs = results.filter((_, i) => i % 2 === 1).map((updated) => updated.results.map(({ seq }) => seq));
   const counts = { done: 0, failed: 0, released: 0, cancelled: seqs[0]?.length ?? 0, stale: 0 };
   for (const [i, kind] of kinds.entries()) counts[kind] = seqs[i + 1]?.length ?? 0;
-  counts.stale = set.length - seqs.flat().length;
-  if (counts.stale > 0) await reportStale(ctx, worker, set, new Set(seqs.flat()));
+  const unwritten = set.length - seqs.flat().length;
+  const recorded = unwritten > 0 ? await reportStale(ctx, worker, set, new Set(seqs.flat())) : [];
+  for (const kind of recorded) counts[kind] += 1;
+  counts.stale = unwritten - recorded.length;
   return counts;
 }
 
@@ -102,7 +104,13 @@ function entriesOf(ctx: Context, kind: Kind, set: readonly Settled[]): Entry[] {
   });
 }
 
-function reportStale(ctx: Context, worker: string, set: readonly Settled[], written: Set<number>): Promise<void> {
+/** The outcomes of those that an earlier try of this worker had recorded after all. */
+function reportStale(
+  ctx: Context,
+  worker: string,
+  set: readonly Settled[],
+  written: Set<number>,
+): Promise<Outcome['kind'][]> {
   const stale = set.filter(({ job }) => !written.has(job.seq));
   return remark(
     ctx,

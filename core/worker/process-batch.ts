@@ -3,7 +3,8 @@ import type { TickCounts } from '../http/tick.ts';
 import { nextDue } from '../lifecycle/claim.ts';
 import type { AnyTask } from '../task.ts';
 import { wake } from '../wake.ts';
-import { type Slots, Worker } from './worker.ts';
+import type { Slots } from './hands.ts';
+import { Worker } from './worker.ts';
 
 interface Isolate {
   slots: Slots;
