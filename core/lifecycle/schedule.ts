@@ -20,68 +20,81 @@ export interface NewJob {
 /** The jobs in the order they were asked for, or the index of the first whose key belongs to another request. */
 export type Scheduled = { rows: JobRow[]; replayed: boolean[] } | { conflict: number };
 
-// The whole set is refused when one key is taken by another request: guarded here, not by an earlier look.
+// An entry of the set is [id, task_type, payload, priority, max_retries, run_at, timeout_ms, key, hash]: by position,
+// which SQLite reads faster than by name. The id alone comes back: all else of a new row is known.
 const INSERT = `
   INSERT INTO jobs (id, owner_id, task_type, payload, status, priority, max_retries, run_at, timeout_ms,
                     idempotency_key, request_hash, created_at)
-  SELECT value ->> 'id', ?3, value ->> 'task_type', value ->> 'payload', 'pending', value ->> 'priority',
-         value ->> 'max_retries', value ->> 'run_at', value ->> 'timeout_ms',
-         value ->> 'idempotency_key', value ->> 'request_hash', ?1
+  SELECT value ->> 0, ?3, value ->> 1, value ->> 2, 'pending', value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+         value ->> 7, value ->> 8, ?1
   FROM json_each(?2)`;
+// The whole set is refused when one key is taken by another request: guarded here, not by an earlier look.
 const INSERT_KEYED = `${INSERT} WHERE NOT EXISTS (
     SELECT 1 FROM json_each(?2) AS other CROSS JOIN jobs AS taken
-    WHERE taken.owner_id = ?3 AND taken.idempotency_key = other.value ->> 'idempotency_key'
-      AND taken.request_hash <> other.value ->> 'request_hash')
+    WHERE taken.owner_id = ?3 AND taken.idempotency_key = other.value ->> 7
+      AND taken.request_hash <> other.value ->> 8)
   ON CONFLICT (owner_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING`;
 const LOG = `
   INSERT INTO logs ${LOG_COLUMNS}
   SELECT ?1, 'info', 'scheduled', seq, owner_id, task_type, NULL, NULL, NULL, 'pending', NULL, NULL
-  FROM json_each(?2) AS entry CROSS JOIN jobs WHERE jobs.id = entry.value ->> 'id'`;
+  FROM json_each(?2) AS entry CROSS JOIN jobs WHERE jobs.id = entry.value ->> 0`;
+// Names its jobs first: json_each has a column called id, too.
 const FIND = `
-  SELECT ${JOB_COLUMNS} FROM json_each(?1) AS entry CROSS JOIN jobs
-  WHERE jobs.owner_id = ?2 AND jobs.idempotency_key = entry.value ->> 'idempotency_key'`;
-
-const BY_ID = `
-  SELECT ${JOB_COLUMNS} FROM json_each(?1) AS entry CROSS JOIN jobs WHERE jobs.id = entry.value ->> 'id'`;
+  SELECT ${JOB_COLUMNS} FROM jobs WHERE seq IN (
+    SELECT jobs.seq FROM json_each(?1) AS entry CROSS JOIN jobs
+    WHERE jobs.owner_id = ?2 AND jobs.idempotency_key = entry.value ->> 7 AND jobs.id <> entry.value ->> 0)`;
+const BY_ID = 'SELECT jobs.id FROM json_each(?1) AS entry CROSS JOIN jobs WHERE jobs.id = entry.value ->> 0';
 
 /** The edge into pending: inserts a set of jobs and their log rows, all or none. */
 export async function schedule(ctx: Context, owner: string, jobs: readonly NewJob[]): Promise<Scheduled> {
-  const entries = jobs.map((job) => ({ id: newId(ctx), ...job }));
-  const set = JSON.stringify(entries);
+  const now = ctx.now();
+  const fresh = jobs.map((job) => newRow(newId(ctx), owner, now, job));
+  const set = JSON.stringify(fresh.map(toEntry));
+  const keyed = jobs.some((job) => job.idempotency_key !== null);
   let unsure = false;
-  const [inserted, , found] = await repeatable(ctx, async () => {
+  const [inserted, found] = await repeatable(ctx, async () => {
     // The ids are new with this call: one of them in the table means that the try whose answer was lost took effect.
     const earlier = unsure ? await ctx.db.prepare(BY_ID).bind(set).all<JobRow>() : undefined;
     unsure = true;
-    const again = insertion(
-      ctx,
-      owner,
-      set,
-      jobs.some((job) => job.idempotency_key !== null),
-    );
-    if (!earlier?.results.length) return ctx.db.batch<JobRow>(again);
-    return [earlier, undefined, await again[2]?.all<JobRow>()];
+    if (earlier?.results.length) return [earlier, await ctx.db.prepare(FIND).bind(set, owner).all<JobRow>()];
+    const [ids, , replays] = await ctx.db.batch<JobRow>(insertion(ctx, owner, now, set, keyed));
+    return [ids, replays];
   });
-  return collect(entries, inserted?.results ?? [], found?.results ?? []);
+  return collect(fresh, inserted?.results ?? [], found?.results ?? []);
 }
 
-function insertion(ctx: Context, owner: string, set: string, keyed: boolean): Statement[] {
-  const now = ctx.now();
+function insertion(ctx: Context, owner: string, now: number, set: string, keyed: boolean): Statement[] {
   const statements = [
-    ctx.db.prepare(`${keyed ? INSERT_KEYED : INSERT} RETURNING ${JOB_COLUMNS}`).bind(now, set, owner),
+    ctx.db.prepare(`${keyed ? INSERT_KEYED : INSERT} RETURNING id`).bind(now, set, owner),
     ctx.db.prepare(LOG).bind(now, set),
   ];
   return keyed ? [...statements, ctx.db.prepare(FIND).bind(set, owner)] : statements;
 }
 
-function collect(entries: readonly (NewJob & { id: string })[], inserted: JobRow[], found: JobRow[]): Scheduled {
-  const byId = new Map(inserted.map((row) => [row.id, row]));
+const newRow = (id: string, owner_id: string, created_at: number, job: NewJob): JobRow => ({
+  ...{ seq: 0, id, owner_id, status: 'pending', created_at, ...job },
+  ...{ retries: 0, interruptions: 0, dlq_redrives: 0, lease_epoch: 0 },
+  ...{ lease_worker: null, lease_until: null, cancel_requested_at: null, result: null, error: null },
+  ...{ started_at: null, finished_at: null },
+});
+
+const toEntry = (row: JobRow) => [
+  ...[row.id, row.task_type, row.payload, row.priority, row.max_retries],
+  ...[row.run_at, row.timeout_ms, row.idempotency_key, row.request_hash],
+];
+
+function collect(fresh: readonly JobRow[], inserted: readonly { id: string }[], found: readonly JobRow[]): Scheduled {
+  const isNew = new Set(inserted.map(({ id }) => id));
   const byKey = new Map(found.map((row) => [row.idempotency_key, row]));
-  const conflict = entries.findIndex(({ idempotency_key, request_hash }) => {
+  const conflict = fresh.findIndex(({ idempotency_key, request_hash }) => {
     const row = idempotency_key === null ? undefined : byKey.get(idempotency_key);
     return row !== undefined && row.request_hash !== request_hash;
   });
   if (conflict >= 0) return { conflict };
-  const rows = entries.map(({ id, idempotency_key }) => (byId.get(id) ?? byKey.get(idempotency_key)) as JobRow);
-  return { rows, replayed: entries.map(({ id }) => !byId.has(id)) };
+  const twins = new Map(fresh.filter(({ id }) => isNew.has(id)).map((row) => [row.idempotency_key, row]));
+  const rows = fresh.map((row) => {
+    if (isNew.has(row.id)) return row;
+    return (byKey.get(row.idempotency_key) ?? twins.get(row.idempotency_key)) as JobRow;
+  });
+  return { rows, replayed: fresh.map(({ id }) => !isNew.has(id)) };
 }
