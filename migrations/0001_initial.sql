@@ -10,8 +10,9 @@ CREATE TABLE users (
   disabled_at INTEGER
 ) STRICT;
 
+-- AUTOINCREMENT: the number of a pruned job, which its log row and a stale lease still name, is never given again.
 CREATE TABLE jobs (
-  seq                 INTEGER PRIMARY KEY,
+  seq                 INTEGER PRIMARY KEY AUTOINCREMENT,
   id                  TEXT    NOT NULL UNIQUE,
   owner_id            TEXT    NOT NULL,
   task_type           TEXT    NOT NULL,

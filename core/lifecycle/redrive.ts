@@ -67,7 +67,7 @@ const COUNT = `SELECT count(*) AS matched FROM jobs WHERE ${filtered(1)}`;
 const SAMPLE = `SELECT ${JOB_COLUMNS} FROM jobs WHERE ${filtered(1)} ORDER BY seq LIMIT 10`;
 const MANY = operator(`jobs.seq IN (SELECT seq FROM jobs WHERE ${filtered(3)} ORDER BY seq LIMIT ?2)`, 6, 'jobs.seq');
 
-/** An operator's redrive of up to `limit` jobs, oldest first; with limit 0 nothing changes. `sample` is at most 10 of them. */
+/** An operator's redrive of up to `limit` jobs, oldest first; with limit 0 nothing changes. `sample` is at most 10 of what matched. */
 export async function redriveMany(
   ctx: Context,
   filter: DlqFilter,

@@ -20,19 +20,19 @@ export interface NewJob {
 /** The jobs in the order they were asked for, or the index of the first whose key belongs to another request. */
 export type Scheduled = { rows: JobRow[]; replayed: boolean[] } | { conflict: number };
 
-// An entry of the set is [id, task_type, payload, priority, max_retries, run_at, timeout_ms, key, hash]: by position,
+// An entry of the set is [id, task_type, priority, max_retries, run_at, timeout_ms, key, hash, payload]: by position,
 // which SQLite reads faster than by name. The id alone comes back: all else of a new row is known.
 const INSERT = `
-  INSERT INTO jobs (id, owner_id, task_type, payload, status, priority, max_retries, run_at, timeout_ms,
-                    idempotency_key, request_hash, created_at)
-  SELECT value ->> 0, ?3, value ->> 1, value ->> 2, 'pending', value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-         value ->> 7, value ->> 8, ?1
+  INSERT INTO jobs (id, owner_id, task_type, status, priority, max_retries, run_at, timeout_ms,
+                    idempotency_key, request_hash, payload, created_at)
+  SELECT value ->> 0, ?3, value ->> 1, 'pending', value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+         value ->> 6, value ->> 7, value ->> 8, ?1
   FROM json_each(?2)`;
 // The whole set is refused when one key is taken by another request: guarded here, not by an earlier look.
 const INSERT_KEYED = `${INSERT} WHERE NOT EXISTS (
     SELECT 1 FROM json_each(?2) AS other CROSS JOIN jobs AS taken
-    WHERE taken.owner_id = ?3 AND taken.idempotency_key = other.value ->> 7
-      AND taken.request_hash <> other.value ->> 8)
+    WHERE taken.owner_id = ?3 AND taken.idempotency_key = other.value ->> 6
+      AND taken.request_hash <> other.value ->> 7)
   ON CONFLICT (owner_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING`;
 const LOG = `
   INSERT INTO logs ${LOG_COLUMNS}
@@ -42,14 +42,14 @@ const LOG = `
 const FIND = `
   SELECT ${JOB_COLUMNS} FROM jobs WHERE seq IN (
     SELECT jobs.seq FROM json_each(?1) AS entry CROSS JOIN jobs
-    WHERE jobs.owner_id = ?2 AND jobs.idempotency_key = entry.value ->> 7 AND jobs.id <> entry.value ->> 0)`;
+    WHERE jobs.owner_id = ?2 AND jobs.idempotency_key = entry.value ->> 6 AND jobs.id <> entry.value ->> 0)`;
 const BY_ID = 'SELECT jobs.id FROM json_each(?1) AS entry CROSS JOIN jobs WHERE jobs.id = entry.value ->> 0';
 
 /** The edge into pending: inserts a set of jobs and their log rows, all or none. */
 export async function schedule(ctx: Context, owner: string, jobs: readonly NewJob[]): Promise<Scheduled> {
   const now = ctx.now();
   const fresh = jobs.map((job) => newRow(newId(ctx), owner, now, job));
-  const set = JSON.stringify(fresh.map(toEntry));
+  const set = `[${fresh.map(toEntry).join(',')}]`;
   const keyed = jobs.some((job) => job.idempotency_key !== null);
   let unsure = false;
   const [inserted, found] = await repeatable(ctx, async () => {
@@ -72,16 +72,38 @@ function insertion(ctx: Context, owner: string, now: number, set: string, keyed:
 }
 
 const newRow = (id: string, owner_id: string, created_at: number, job: NewJob): JobRow => ({
-  ...{ seq: 0, id, owner_id, status: 'pending', created_at, ...job },
-  ...{ retries: 0, interruptions: 0, dlq_redrives: 0, lease_epoch: 0 },
-  ...{ lease_worker: null, lease_until: null, cancel_requested_at: null, result: null, error: null },
-  ...{ started_at: null, finished_at: null },
+  seq: 0,
+  id,
+  owner_id,
+  task_type: job.task_type,
+  payload: job.payload,
+  status: 'pending',
+  priority: job.priority,
+  retries: 0,
+  max_retries: job.max_retries,
+  interruptions: 0,
+  dlq_redrives: 0,
+  run_at: job.run_at,
+  timeout_ms: job.timeout_ms,
+  lease_epoch: 0,
+  lease_worker: null,
+  lease_until: null,
+  cancel_requested_at: null,
+  idempotency_key: job.idempotency_key,
+  request_hash: job.request_hash,
+  result: null,
+  error: null,
+  created_at,
+  started_at: null,
+  finished_at: null,
 });
 
-const toEntry = (row: JobRow) => [
-  ...[row.id, row.task_type, row.payload, row.priority, row.max_retries],
-  ...[row.run_at, row.timeout_ms, row.idempotency_key, row.request_hash],
-];
+/** The payload is JSON already, and goes in as it is: escaped once more it could outgrow what can be bound. */
+function toEntry(row: JobRow): string {
+  const { id, task_type, payload, priority, max_retries, run_at, timeout_ms, idempotency_key, request_hash } = row;
+  const others = [id, task_type, priority, max_retries, run_at, timeout_ms, idempotency_key, request_hash];
+  return `${JSON.stringify(others).slice(0, -1)},${payload}]`;
+}
 
 function collect(fresh: readonly JobRow[], inserted: readonly { id: string }[], found: readonly JobRow[]): Scheduled {
   const isNew = new Set(inserted.map(({ id }) => id));
@@ -91,10 +113,11 @@ function collect(fresh: readonly JobRow[], inserted: readonly { id: string }[], 
     return row !== undefined && row.request_hash !== request_hash;
   });
   if (conflict >= 0) return { conflict };
-  const twins = new Map(fresh.filter(({ id }) => isNew.has(id)).map((row) => [row.idempotency_key, row]));
   const rows = fresh.map((row) => {
     if (isNew.has(row.id)) return row;
-    return (byKey.get(row.idempotency_key) ?? twins.get(row.idempotency_key)) as JobRow;
+    // Of twins in one set the first was inserted.
+    const { idempotency_key: key } = row;
+    return (byKey.get(key) ?? fresh.find((other) => other.idempotency_key === key)) as JobRow;
   });
   return { rows, replayed: fresh.map(({ id }) => !isNew.has(id)) };
 }

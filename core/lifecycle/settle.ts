@@ -59,7 +59,8 @@ const RELEASED = edge({
   to: 'pending',
   each: ENTRIES,
   where: FENCED,
-  set: 'run_at = max(run_at, ?1 + (entry.value ->> 2))',
+  // What was only given back keeps its place.
+  set: 'run_at = iif(entry.value ->> 2 > 0, max(run_at, ?1 + (entry.value ->> 2)), run_at)',
   message: 'entry.value ->> 3',
 });
 

@@ -45,8 +45,9 @@ export class Hands {
     return all.map(({ seq }) => seq);
   }
 
-  /** Starts handlers while slots are free. */
+  /** Starts handlers while slots are free; none once the host stops. */
   start(): void {
+    if (this.#ctx.env.STOPPING?.aborted) return;
     const { PROCESS_PACE_MS, JOB_TIMEOUT_MS } = this.#ctx.settings;
     while (this.waiting.length > 0 && this.freeSlots > 0) {
       const job = this.waiting.shift() as Claimed;

@@ -10,7 +10,7 @@ export function ofResult(value: unknown): Outcome {
   try {
     result = JSON.stringify(value ?? null);
   } catch (error) {
-    return fail(`The result cannot be stored as JSON: ${(error as Error).message}`, { permanent: true });
+    return fail(`The result cannot be stored as JSON: ${textOf(error)}`, { permanent: true });
   }
   if (result === undefined)
     return fail(`The result cannot be stored as JSON: it is a ${typeof value}.`, { permanent: true });
@@ -22,20 +22,35 @@ export function ofResult(value: unknown): Outcome {
   return { kind: 'done', result };
 }
 
-/** The outcome of a handler that threw, by the kind of what it threw. */
+/** The outcome of a handler that threw, by the kind of what it threw. Anything can be thrown, what has no text too. */
 export function ofError(error: unknown): Outcome {
-  if (error instanceof RetryLater) return { kind: 'released', reason: error.message, after: bounded(error.ms) };
-  if (error instanceof PermanentError) return fail(error.message, { permanent: true });
-  if (error instanceof RetryAfter) return fail(error.message, { after: bounded(error.ms) });
-  return fail(error instanceof Error ? error.message || error.name : `The handler threw ${String(error)}`);
+  try {
+    if (error instanceof RetryLater)
+      return { kind: 'released', reason: short(textOf(error)), after: bounded(error.ms) };
+    if (error instanceof PermanentError) return fail(textOf(error), { permanent: true });
+    if (error instanceof RetryAfter) return fail(textOf(error), { after: bounded(error.ms) });
+    return fail(textOf(error));
+  } catch {
+    return fail('The handler threw something that has no text.');
+  }
 }
+
+const textOf = (error: unknown): string =>
+  error instanceof Error ? String(error.message) || String(error.name) : `The handler threw ${String(error)}`;
 
 /** A failure with a message short enough to be stored. */
 export const fail = (error: string, more: { permanent?: boolean; after?: number } = {}): Outcome => ({
   kind: 'failed',
-  error: error.slice(0, MAX_ERROR_CHARACTERS).replaceAll('\u0000', ''),
+  error: short(error),
   ...more,
 });
+
+/** Cut to the limit of a log message, without what SQLite cannot hold: NUL, and half of a surrogate pair. */
+const short = (text: string): string =>
+  text
+    .slice(0, MAX_ERROR_CHARACTERS)
+    .replaceAll('\u0000', '')
+    .replaceAll(/\p{Surrogate}/gu, '');
 
 const YEAR_MS = 31_536_000_000;
 const bounded = (ms: number): number => (ms >= 0 && ms <= YEAR_MS ? Math.ceil(ms) : ms > YEAR_MS ? YEAR_MS : 0);

@@ -1,6 +1,6 @@
 import type { Context, Env } from '../context.ts';
 import type { TickCounts } from '../http/tick.ts';
-import { nextDue } from '../lifecycle/claim.ts';
+import { anyAtWork, nextDue } from '../lifecycle/claim.ts';
 import type { AnyTask } from '../task.ts';
 import { wake } from '../wake.ts';
 import type { Slots } from './hands.ts';
@@ -38,11 +38,17 @@ export async function processBatch(ctx: Context, tasks: readonly AnyTask[]): Pro
   return { ...worker.counts, joined: 0, ...(await lookAhead(ctx, worker)) };
 }
 
-/** Wakes the next invocation where this one ran out of time, else says when the next job falls due. */
+/**
+ * Says when the next job falls due. Where this one ran out of time with jobs left it wakes the next invocation, or
+ * (where ticks linger) goes on itself, unless another worker is at it: that one looks again when it ends.
+ */
 async function lookAhead(ctx: Context, worker: Worker): Promise<{ next_at?: number }> {
-  if (ctx.env.STOPPING?.aborted) return {};
+  const lingers = ctx.settings.TICK_LINGER_MS > 0;
+  if (ctx.env.STOPPING?.aborted && !lingers) return {};
   const next = await nextDue(ctx);
   if (next === null) return {};
-  if (worker.counts.claimed > 0 && (worker.hungry || next <= ctx.now())) wake(ctx);
+  const left = worker.hungry || next <= ctx.now();
+  if (lingers) return left && (await anyAtWork(ctx)) ? {} : { next_at: next };
+  if (worker.counts.claimed > 0 && left) wake(ctx);
   return { next_at: next };
 }

@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
 import { newId } from '../ids.ts';
 import { claim } from '../lifecycle/claim.ts';
-import { type SettleCounts, type Settled, settle } from '../lifecycle/settle.ts';
+import { type Outcome, type SettleCounts, type Settled, settle } from '../lifecycle/settle.ts';
 import { mayQuery } from '../query-count.ts';
 import { fold } from '../views/fold.ts';
 import { wake } from '../wake.ts';
@@ -11,7 +11,9 @@ import { Watch } from './watch.ts';
 
 /** Jobs are claimed ahead of free slots only as far as they will be started within this time. */
 const AHEAD_MS = 50;
+/** Most outcomes written at once, and most characters of them: a bound value holds 2 MB, and a character up to 6 bytes. */
 const SETTLE_SET = 500;
+const SETTLE_CHARACTERS = 300_000;
 const MAX_SETTLE_TRIES = 6;
 /** Transitions after which a busy worker adds them to the counts of the report. */
 const FOLD_AFTER = 4000;
@@ -74,8 +76,13 @@ export class Worker {
   }
 
   get #mayClaim(): boolean {
-    const room = this.#hands.freeSlots > 0 && this.#hands.waiting.length === 0;
+    const room = this.#hands.freeSlots > 0 && this.#hands.waiting.length === 0 && !(this.#oneByOne && this.#hands.busy);
     return this.hungry && this.open && room && this.#ctx.now() >= this.#hands.nextStart;
+  }
+
+  /** Then a job is claimed when the one before it is settled, so that their times do not overlap either. */
+  get #oneByOne(): boolean {
+    return this.#ctx.settings.PROCESS_CONCURRENCY === 1;
   }
 
   /** Only PROCESS_PACE_MS keeps it from claiming. */
@@ -96,7 +103,8 @@ export class Worker {
 
   async #claim(): Promise<void> {
     const { PROCESS_BATCH_SIZE, PROCESS_CONCURRENCY, PROCESS_PACE_MS } = this.#ctx.settings;
-    const ahead = Math.floor((PROCESS_CONCURRENCY * AHEAD_MS) / Math.max(1, this.#hands.usualMs));
+    const rate = PROCESS_CONCURRENCY / Math.max(1, this.#hands.usualMs);
+    const ahead = this.#oneByOne ? 0 : Math.floor(rate * AHEAD_MS);
     const wanted = PROCESS_PACE_MS > 0 ? 1 : Math.min(PROCESS_BATCH_SIZE, this.#hands.freeSlots + ahead);
     this.hungry = false;
     const claimed = await claim(this.#ctx, this.id, wanted, this.#hands.held);
@@ -106,7 +114,7 @@ export class Worker {
   }
 
   async #settle(): Promise<void> {
-    const set = this.#hands.settled.splice(0, SETTLE_SET);
+    const set = takeSet(this.#hands.settled);
     const counts = await this.#write(set);
     for (const [kind, n] of Object.entries(counts)) this.counts[kind as keyof typeof counts] += n;
     if (counts.failed > 0) wake(this.#ctx, 'coordinate');
@@ -137,4 +145,20 @@ export class Worker {
     await this.#ctx.sleep(Math.max(0, until - this.#ctx.now()), awake.signal);
     this.#rouse = () => {};
   }
+}
+
+/** Takes the first outcomes off the list, as many as may be written at once; at least one. */
+function takeSet(settled: Settled[]): Settled[] {
+  let characters = 0;
+  const over = settled.findIndex(({ outcome }, i) => {
+    characters += textOf(outcome).length;
+    return i > 0 && (i >= SETTLE_SET || characters > SETTLE_CHARACTERS);
+  });
+  return settled.splice(0, over < 0 ? settled.length : over);
+}
+
+function textOf(outcome: Outcome): string {
+  if (outcome.kind === 'done') return outcome.result;
+  if (outcome.kind === 'failed') return outcome.error;
+  return outcome.kind === 'released' ? outcome.reason : '';
 }
