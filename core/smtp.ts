@@ -24,18 +24,15 @@ export async function sendOverSmtp(url: string, mail: Mail, signal: AbortSignal)
   const limits = { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 30_000 };
   const transport = new SmtpTransport({ url, ...limits, disableFileAccess: true, disableUrlAccess: true });
   const mailer = new Mailer(transport, {}, {});
-  const stop = () => mailer.close();
-  signal.addEventListener('abort', stop);
   try {
-    const sent = await mailer.sendMail(mail);
-    return { message_id: sent.messageId, accepted: sent.accepted, response: String(sent.response).slice(0, 500) };
+    const { messageId, accepted, rejected, response } = await mailer.sendMail({ ...mail, signal });
+    return { message_id: messageId, accepted, rejected, response: String(response).slice(0, 500) };
   } catch (error) {
     const { message, responseCode } = error as Error & { responseCode?: number };
     if (responseCode !== undefined && responseCode >= 500)
       throw new PermanentError(`The mail server refused the mail: ${message}`);
     throw new Error(`The mail could not be sent: ${message}`);
   } finally {
-    signal.removeEventListener('abort', stop);
     mailer.close();
   }
 }

@@ -1,17 +1,24 @@
 import type { Context } from './context.ts';
 
+/** The ticks that can be asked for. */
+export type Woken = 'process-batch' | 'coordinate';
+
 /**
  * Asks for a tick now: process-batch after a job became due, coordinate after one failed. Losing the call loses
  * no job: the cron finds it later.
  */
-export function wake(ctx: Context, tick: 'process-batch' | 'coordinate' = 'process-batch'): void {
+export function wake(ctx: Context, tick: Woken = 'process-batch'): void {
   const calling = ctx.env.PROCESSOR?.fetch(`https://processor/v1/ticks/${tick}`, {
     method: 'POST',
     headers: { 'x-tick-secret': ctx.settings.TICK_SECRET },
   });
+  const lost = (cause: string) => ctx.log('warn', 'A tick could not be woken.', { tick, cause });
   if (calling)
     ctx.waitUntil(
-      calling.catch((error) => ctx.log('warn', 'A tick could not be woken.', { tick, cause: String(error) })),
+      calling.then(
+        ({ ok, status }) => ok || lost(`It answered ${status}.`),
+        (error) => lost(String(error)),
+      ),
     );
 }
 

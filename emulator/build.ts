@@ -8,6 +8,8 @@ import { settingsTable } from '../core/settings.ts';
 import { version } from '../core/version.ts';
 import { endpoints, ticks } from '../functions/index.ts';
 import { writeWhole } from './bundle.mjs';
+import { emitCloudflare } from './deploy/cloudflare.ts';
+import { emitLambda } from './deploy/lambda.ts';
 import type { Manifest, ManifestEntry } from './manifest.ts';
 import { openApiDocument } from './openapi.ts';
 import { stampOf } from './stamp.mjs';
@@ -19,7 +21,7 @@ export interface Built {
   gzipped: number;
 }
 
-/** Builds dist/functions, dist/manifest.json and dist/openapi.json from the sources under `root`. */
+/** Builds dist/functions, the manifest, the OpenAPI document and what is deployed from the sources under `root`. */
 export async function buildAll(root: string): Promise<Built[]> {
   // Taken before the build: what changes meanwhile makes the next start build again.
   const stamp = stampOf(root);
@@ -28,16 +30,19 @@ export async function buildAll(root: string): Promise<Built[]> {
     ...(await bundle(
       root,
       endpoints.map(({ name }) => name),
-      { define: { OPENAPI_DOCUMENT: JSON.stringify(document) }, plugins: [nodePrefix, leaveOutHandlers] },
+      { define: { OPENAPI_DOCUMENT: JSON.stringify(document) }, plugins: [lazyBuiltins, leaveOutHandlers] },
     )),
     ...(await bundle(
       root,
       ticks.map(({ name }) => name),
-      { plugins: [nodePrefix] },
+      { plugins: [lazyBuiltins] },
     )),
   ];
   writeWhole(join(root, 'dist/openapi.json'), `${document}\n`);
-  writeWhole(join(root, 'dist/manifest.json'), `${JSON.stringify(manifestOf(endpoints, ticks), null, 2)}\n`);
+  const manifest = manifestOf(endpoints, ticks);
+  writeWhole(join(root, 'dist/manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  built.push(...(await emitCloudflare(root, manifest)));
+  built.push(...(await emitLambda(root, manifest)));
   writeWhole(join(root, 'dist/stamp'), stamp);
   return built;
 }
@@ -69,15 +74,21 @@ async function bundle(root: string, names: readonly string[], more: esbuild.Buil
     }));
 }
 
-/** Workers know Node's modules under their prefixed names only. */
-const nodePrefix: esbuild.Plugin = {
-  name: 'node-prefix',
-  setup: ({ onResolve }) => {
+/**
+ * Asks for Node's modules when the code that needs them first runs, which is when the first mail is sent: importing
+ * them with the bundle would be a third of its cold start. Workers know them under their prefixed names only.
+ */
+const lazyBuiltins: esbuild.Plugin = {
+  name: 'lazy-builtins',
+  setup: ({ onResolve, onLoad }) => {
     const builtin = new Set(builtinModules);
     onResolve({ filter: /^(node:)?[a-z_/]+$/ }, ({ path }) => {
       const name = path.replace(/^node:/, '');
-      return builtin.has(name) ? { path: `node:${name}`, external: true } : undefined;
+      return builtin.has(name) ? { path: `node:${name}`, namespace: 'builtin' } : undefined;
     });
+    onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule('${path}') ?? {};`,
+    }));
   },
 };
 

@@ -1,15 +1,18 @@
 import { spawn } from 'node:child_process';
-import { watch } from 'node:fs';
 import { join } from 'node:path';
+import { stampOf } from './stamp.mjs';
 
-const SETTLE_MS = 30;
+/** How often the sources are looked at. A look costs a millisecond or two, and misses nothing, as watchers do. */
+const LOOK_MS = 200;
 
 /** Rebuilds when a source changes and calls back when that went well; else the error is shown and the old code stays. */
 export function rebuildOnChange(root: string, built: () => Promise<void>): () => void {
-  let timer: NodeJS.Timeout | undefined;
+  let seen = stampOf(root);
   let building = false;
-  const rebuild = () => {
-    if (building) return later();
+  const look = () => {
+    const now = stampOf(root);
+    if (building || now === seen) return;
+    seen = now;
     building = true;
     const child = spawn(process.execPath, [join(root, 'emulator/escapement.mjs'), 'build'], {
       stdio: ['ignore', 'ignore', 'inherit'],
@@ -23,13 +26,6 @@ export function rebuildOnChange(root: string, built: () => Promise<void>): () =>
         );
     });
   };
-  const later = () => {
-    clearTimeout(timer);
-    timer = setTimeout(rebuild, SETTLE_MS);
-  };
-  const watchers = ['core', 'functions'].map((folder) => watch(join(root, folder), { recursive: true }, later));
-  return () => {
-    clearTimeout(timer);
-    for (const watcher of watchers) watcher.close();
-  };
+  const timer = setInterval(look, LOOK_MS);
+  return () => clearInterval(timer);
 }

@@ -1,24 +1,15 @@
 #!/usr/bin/env node
 // The command line as Node can run it: bundles the emulator's TypeScript when it changed, then starts it.
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { stampOf } from './stamp.mjs';
+import { isBuilt } from './stamp.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const main = join(root, 'dist/emulator/main.mjs');
 
-if (readStamp() !== stampOf(root)) {
+if (!isBuilt(root)) {
   const { bundleEmulator } = await import('./bundle.mjs');
   await bundleEmulator(root);
 }
 const { run } = await import(main);
 await run(process.argv);
-
-function readStamp() {
-  try {
-    return readFileSync(join(root, 'dist/stamp'), 'utf8');
-  } catch {
-    return undefined;
-  }
-}

@@ -1,17 +1,23 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { config } from 'dotenv';
 import { readSettings } from '../core/settings.ts';
 import { version } from '../core/version.ts';
-import { type Part, startHost } from './host.ts';
+import { type Host, type Part, startHost } from './host.ts';
 import { inspect, migrate } from './migrate.ts';
 import { openSqlite } from './sqlite.ts';
-import { stampOf } from './stamp.mjs';
+import { isBuilt } from './stamp.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const allParts: Part[] = ['api', 'processor', 'coordinator'];
+const runtimes = ['node', 'workerd'];
+const runtimeOption = ['--runtime <runtime>', `${runtimes.join(' or ')}: where the functions run`, 'node'] as const;
+
+interface StartOptions {
+  only?: Part;
+  runtime: string;
+}
 
 /** Runs the command line. What goes wrong at start is one line on standard error, and exit code 1. */
 export async function run(argv: string[]): Promise<void> {
@@ -21,10 +27,19 @@ export async function run(argv: string[]): Promise<void> {
     .command('start')
     .description('start the system, or one part of it')
     .option('--only <part>', `one of ${allParts.join(', ')}`)
-    .action(({ only }: { only?: Part }) => start(only));
-  program.command('dev').description('start, and rebuild what changes').action(dev);
+    .option(...runtimeOption)
+    .action(start);
+  program
+    .command('dev')
+    .description('start, and rebuild what changes')
+    .option(...runtimeOption)
+    .action(dev);
   program.command('build').description('build dist/').action(build);
-  program.command('migrate').description('apply pending migrations').action(applyMigrations);
+  program
+    .command('migrate')
+    .description('apply pending migrations')
+    .option('--libsql <url>', 'to a libSQL database; its token is LIBSQL_AUTH_TOKEN')
+    .action(({ libsql }: { libsql?: string }) => (libsql ? applyToLibsql(libsql) : applyMigrations()));
   try {
     await program.parseAsync(argv);
   } catch (error) {
@@ -45,33 +60,35 @@ async function build(): Promise<void> {
 }
 
 async function ensureBuilt(): Promise<void> {
-  let stamp: string | undefined;
-  try {
-    stamp = readFileSync(join(root, 'dist/stamp'), 'utf8');
-  } catch {}
-  if (stamp === stampOf(root)) return;
+  if (isBuilt(root)) return;
   const { buildAll } = await import('./build.ts');
   await buildAll(root);
 }
 
-async function start(only?: Part): Promise<void> {
-  if (only && !allParts.includes(only)) throw new Error(`--only is ${only}; it may be ${allParts.join(' or ')}.`);
-  const settings = readSettings(process.env);
-  await ensureBuilt();
-  const host = await startHost(root, settings, only ? [only] : allParts);
+async function start(options: StartOptions): Promise<void> {
+  const host = await startOn(options);
   stopOnSignal(() => host.stop());
 }
 
-async function dev(): Promise<void> {
-  const settings = readSettings(process.env);
-  await ensureBuilt();
-  const host = await startHost(root, settings, allParts);
+async function dev(options: StartOptions): Promise<void> {
+  const host = await startOn(options);
   const { rebuildOnChange } = await import('./dev.ts');
   const unwatch = rebuildOnChange(root, () => host.reload());
   stopOnSignal(async () => {
     unwatch();
     await host.stop();
   });
+}
+
+async function startOn({ only, runtime }: StartOptions): Promise<Host> {
+  if (only && !allParts.includes(only)) throw new Error(`--only is ${only}; it may be ${allParts.join(' or ')}.`);
+  if (!runtimes.includes(runtime)) throw new Error(`--runtime is ${runtime}; it may be ${runtimes.join(' or ')}.`);
+  if (only && runtime === 'workerd') throw new Error('--only is for the runtime node; workerd runs all parts.');
+  const settings = readSettings(process.env);
+  await ensureBuilt();
+  if (runtime === 'node') return startHost(root, settings, only ? [only] : allParts);
+  const { startWorkerd } = await import('./workerd.ts');
+  return startWorkerd(root, settings);
 }
 
 async function applyMigrations(): Promise<void> {
@@ -81,20 +98,35 @@ async function applyMigrations(): Promise<void> {
   const db = openSqlite(DB_PATH, DB_SYNCHRONOUS);
   const applied = migrate(db, folder);
   db.close();
-  process.stdout.write(applied.length > 0 ? `applied ${applied.join(', ')}\n` : 'nothing to apply\n');
+  say(applied);
 }
+
+async function applyToLibsql(url: string): Promise<void> {
+  const { migrateLibsql } = await import('./deploy/migrate-libsql.ts');
+  say(await migrateLibsql(url, join(root, 'migrations'), process.env.LIBSQL_AUTH_TOKEN));
+}
+
+const say = (applied: readonly string[]): unknown =>
+  process.stdout.write(applied.length > 0 ? `applied ${applied.join(', ')}\n` : 'nothing to apply\n');
 
 /** A signal may come twice (from a terminal and from npm): the second changes nothing. */
 function stopOnSignal(stop: () => Promise<void>): void {
   let stopping = false;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      if (stopping) return;
-      stopping = true;
-      void stop().then(
-        () => process.exit(0),
-        () => process.exit(1),
-      );
-    });
-  }
+  const begin = () => {
+    if (stopping) return;
+    stopping = true;
+    void stop().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  process.on('SIGTERM', begin);
+  process.on('SIGINT', begin);
+  if (process.env.npm_lifecycle_event) whenOrphaned(begin);
+}
+
+/** npm passes a signal to its shell, which may end without passing it on: then the process has another parent. */
+function whenOrphaned(begin: () => void): void {
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && begin(), 500).unref();
 }

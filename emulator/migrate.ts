@@ -4,38 +4,48 @@ import Sqlite from 'better-sqlite3';
 import { DatabaseError } from './sqlite.ts';
 
 // The table in the form that `wrangler d1 migrations` keeps it.
-const TABLE = `CREATE TABLE IF NOT EXISTS migrations (
+export const TABLE = `CREATE TABLE IF NOT EXISTS migrations (
   id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)`;
 
-const filesIn = (folder: string): string[] =>
+/** The names of the migration files in a folder, in order. */
+export const migrationsIn = (folder: string): string[] =>
   readdirSync(folder)
     .filter((name) => /^\d{4}_\w+\.sql$/.test(name))
     .sort();
 
 /** Refuses, without touching it, a file that is no database, is somebody else's, or was made by a newer version. */
 export function inspect(path: string, folder: string): void {
-  if (!existsSync(path) || statSync(path).size === 0) return;
-  const db = new Sqlite(path, { readonly: true });
+  const stat = existsSync(path) ? statSync(path) : undefined;
+  if (stat?.isDirectory()) throw new DatabaseError(`DB_PATH is ${path}, which is a folder; it may be a file.`);
+  if (!stat?.size) return;
+  // A writer would merge a journal that lies there; where none does, only a writer removes the empty one it makes.
+  const readonly = ['-wal', '-journal'].some((suffix) => existsSync(path + suffix));
+  const problem = problemOf(path, readonly, folder);
+  if (problem) throw new DatabaseError(`${path} ${problem}; nothing was changed.`);
+}
+
+function problemOf(path: string, readonly: boolean, folder: string): string | undefined {
+  let db: Sqlite.Database | undefined;
   try {
-    const tables = db
-      .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
-      .pluck()
-      .all();
-    if (tables.length === 0) return;
-    if (!tables.includes('migrations'))
-      throw new DatabaseError(`${path} is the database of another program; nothing was changed.`);
-    const newer = unknownTo(db, folder);
-    if (newer)
-      throw new DatabaseError(
-        `${path} was made by a newer version (it has ${newer}, unknown here); nothing was changed.`,
-      );
+    db = new Sqlite(path, { readonly });
+    return foreignTo(db, folder);
   } catch (error) {
-    if ((error as { code?: string }).code === 'SQLITE_NOTADB')
-      throw new DatabaseError(`${path} is not a SQLite database; nothing was changed.`);
-    throw error;
+    if (!(error instanceof Sqlite.SqliteError)) throw error;
+    return error.code === 'SQLITE_NOTADB' ? 'is not a SQLite database' : `cannot be read (${error.message})`;
   } finally {
-    db.close();
+    db?.close();
   }
+}
+
+/** Why this database is not one to work on, as the end of a sentence; undefined for an empty one and for ours. */
+function foreignTo(db: Sqlite.Database, folder: string): string | undefined {
+  const objects = db.prepare("SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'").pluck().all();
+  if (objects.length === 0) return undefined;
+  const known = migrationsIn(folder);
+  const applied = objects.includes('migrations') ? appliedTo(db) : [];
+  if (!applied.some((name) => known.includes(name))) return 'is the database of another program';
+  const newer = applied.find((name) => !known.includes(name));
+  return newer && `was made by a newer version (it has ${newer}, unknown here)`;
 }
 
 /** Applies pending migrations in one transaction, so that processes that start at once are safe; their names. */
@@ -51,22 +61,18 @@ export function migrate(db: Sqlite.Database, folder: string): string[] {
   });
   db.pragma('busy_timeout = 30000');
   const applied = apply.immediate();
-  db.pragma('busy_timeout = 5');
+  db.pragma('busy_timeout = 0');
   return applied;
 }
 
 /** The migrations that this database still lacks, in order. */
 export function pendingIn(db: Sqlite.Database, folder: string): string[] {
   const applied = appliedTo(db);
-  return filesIn(folder).filter((name) => !applied.includes(name));
-}
-
-function unknownTo(db: Sqlite.Database, folder: string): string | undefined {
-  const known = filesIn(folder);
-  return appliedTo(db).find((name) => !known.includes(name));
+  return migrationsIn(folder).filter((name) => !applied.includes(name));
 }
 
 function appliedTo(db: Sqlite.Database): string[] {
-  const exists = db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'migrations'").get();
-  return exists ? (db.prepare('SELECT name FROM migrations ORDER BY id').pluck().all() as string[]) : [];
+  const columns = db.prepare("SELECT name FROM pragma_table_info('migrations')").pluck().all();
+  if (!columns.includes('id') || !columns.includes('name')) return [];
+  return db.prepare('SELECT name FROM migrations ORDER BY id').pluck().all() as string[];
 }

@@ -131,8 +131,8 @@ function problemsOf(endpoint: Endpoint, limited: boolean): ProblemCode[] {
   if (limited) codes.push('rate_limited');
   if (endpoint.access !== 'anyone') codes.push('unauthorized');
   if (endpoint.access === 'admin') codes.push('forbidden');
-  if (endpoint.body) codes.push('malformed_json', 'ill_formed_value', 'unsupported_media_type');
-  if (endpoint.method === 'POST') codes.push('invalid_body', 'body_too_large');
+  if (endpoint.body) codes.push('ill_formed_value', 'unsupported_media_type');
+  if (endpoint.method === 'POST') codes.push('malformed_json', 'invalid_body', 'body_too_large');
   return codes;
 }
 
@@ -182,8 +182,16 @@ function tickOperation(ticks: readonly Tick[]): Json {
     responses: {
       200: { description: 'What the tick did', content: json(schema, example) },
       ...problemResponses(
-        ['unauthorized', 'not_found', 'internal', 'misconfigured', 'database_busy', 'database_unavailable'],
-        {},
+        [
+          'unauthorized',
+          'not_found',
+          'rate_limited',
+          'internal',
+          'misconfigured',
+          'database_busy',
+          'database_unavailable',
+        ],
+        limitHeaders,
       ),
     },
   };

@@ -38,8 +38,13 @@ export function makeOutbound(allowPrivate: boolean): Fetcher & { close(): Promis
 }
 
 /** Whether anybody on the internet has this address: not private, loopback, link-local, shared, mapped or reserved. */
-export const isPublic = (address: string): boolean =>
-  ipaddr.isValid(address) && ipaddr.parse(address).range() === 'unicast';
+export function isPublic(address: string): boolean {
+  if (!ipaddr.isValid(address)) return false;
+  const parsed = ipaddr.parse(address);
+  if (parsed.range() !== 'unicast') return false;
+  // Of IPv6 only 2000::/3 has been given out (RFC 3587); beside it lie IPv4 addresses in disguise, such as ::127.0.0.1.
+  return !(parsed instanceof ipaddr.IPv6) || (parsed.parts[0] as number) >> 13 === 1;
+}
 
 function refuseLiteral(hostname: string): void {
   const host = hostname.replace(/^\[|\]$/g, '');

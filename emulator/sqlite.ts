@@ -1,13 +1,12 @@
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import type { Database, SqlValue, Statement } from '../core/database.ts';
+import { refuseForeignValues } from './values.ts';
 
 /** Time a writer waits for another one before the caller is told that the database is busy. */
 const BUSY_WAIT_MS = 2000;
-const MAX_PARAMETERS = 100;
 const MAX_SQL_BYTES = 100_000;
-const MAX_VALUE_BYTES = 2_000_000;
 const MAX_CACHED = 500;
 
 // Builds below it can lose commits when two connections reset the WAL at once.
@@ -20,11 +19,7 @@ export class DatabaseError extends Error {
 
 /** Opens the file for reading and writing, its folder made private if it is new, every pragma set and checked. */
 export function openSqlite(path: string, synchronous: 'normal' | 'full'): Sqlite.Database {
-  const folder = dirname(path);
-  if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o700 });
-  if (existsSync(path) && statSync(path).isDirectory())
-    throw new DatabaseError(`DB_PATH is ${path}, which is a folder; it may be a file.`);
-  const db = new Sqlite(path);
+  const db = open(path);
   try {
     requireVersion(db);
     db.pragma('busy_timeout = 5000');
@@ -34,11 +29,20 @@ export function openSqlite(path: string, synchronous: 'normal' | 'full'): Sqlite
     set(db, 'journal_size_limit', 67_108_864);
     set(db, 'cache_size', -65_536);
     // The port waits for other writers itself, without holding up the event loop.
-    db.pragma('busy_timeout = 5');
+    db.pragma('busy_timeout = 0');
     return db;
   } catch (error) {
     db.close();
     throw error;
+  }
+}
+
+function open(path: string): Sqlite.Database {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    return new Sqlite(path);
+  } catch (error) {
+    throw new DatabaseError(`DB_PATH is ${path}, which cannot be opened: ${(error as Error).message}.`);
   }
 }
 
@@ -58,6 +62,8 @@ function set(db: Sqlite.Database, pragma: string, value: string | number): void 
 /** The database port over better-sqlite3. It refuses what D1 refuses, so that nothing passes here and fails there. */
 export class SqlitePort implements Database {
   readonly db: Sqlite.Database;
+  /** Rows written through this port so far: when it has risen, this process has committed something. */
+  changes = 0;
   readonly #cache = new Map<string, Sqlite.Statement>();
 
   constructor(db: Sqlite.Database) {
@@ -73,7 +79,7 @@ export class SqlitePort implements Database {
     return this.patiently(() => {
       const compiled = bound.map((statement) => this.compile(statement.sql));
       const work = this.db.transaction(() =>
-        bound.map((statement, i) => ({ results: run<Row>(compiled[i] as Sqlite.Statement, statement.values) })),
+        bound.map((statement, i) => ({ results: this.run<Row>(compiled[i] as Sqlite.Statement, statement.values) })),
       );
       return compiled.every(({ readonly }) => readonly) ? work.deferred() : work.immediate();
     });
@@ -88,6 +94,17 @@ export class SqlitePort implements Database {
       this.#cache.set(sql, compiled);
     }
     return compiled;
+  }
+
+  run<Row>(statement: Sqlite.Statement, values: readonly SqlValue[]): Row[] {
+    // ?1, ?2 … are names to better-sqlite3.
+    const named: Record<string, SqlValue> = {};
+    for (let i = 0; i < values.length; i++) named[i + 1] = values[i] as SqlValue;
+    const given = values.length > 0 ? [named] : [];
+    const rows = statement.reader ? (statement.all(...given) as Row[]) : [];
+    if (!statement.reader) this.changes += statement.run(...given).changes;
+    else if (!statement.readonly) this.changes += rows.length;
+    return rows;
   }
 
   /** Runs `work`, again and again while another process writes, for BUSY_WAIT_MS at most. It changed nothing when it was busy. */
@@ -117,29 +134,17 @@ class BoundStatement implements Statement {
   }
 
   bind(...values: SqlValue[]): Statement {
-    if (values.length > MAX_PARAMETERS)
-      throw new TypeError(`A statement takes ${MAX_PARAMETERS} parameters, not ${values.length}.`);
-    for (const value of values) refuseForeignValue(value);
+    refuseForeignValues(values);
     return new BoundStatement(this.#port, this.sql, values);
   }
 
   async all<Row = Record<string, unknown>>(): Promise<{ results: Row[] }> {
-    return this.#port.patiently(() => ({ results: run<Row>(this.#port.compile(this.sql), this.values) }));
+    return this.#port.patiently(() => ({ results: this.#port.run<Row>(this.#port.compile(this.sql), this.values) }));
   }
 
   async first<Row = Record<string, unknown>>(): Promise<Row | null> {
     return (await this.all<Row>()).results[0] ?? null;
   }
-}
-
-function run<Row>(statement: Sqlite.Statement, values: readonly SqlValue[]): Row[] {
-  // ?1, ?2 … are names to better-sqlite3.
-  const named: Record<string, SqlValue> = {};
-  for (let i = 0; i < values.length; i++) named[i + 1] = values[i] as SqlValue;
-  const given = values.length > 0 ? [named] : [];
-  if (statement.reader) return statement.all(...given) as Row[];
-  statement.run(...given);
-  return [];
 }
 
 function refuseForeignSql(sql: string): void {
@@ -150,10 +155,4 @@ function refuseForeignSql(sql: string): void {
     throw new DatabaseError(`D1 does not take this statement: ${sql.trim().slice(0, 60)}`);
   }
   if (sql.length > MAX_SQL_BYTES) throw new DatabaseError(`D1 takes ${MAX_SQL_BYTES} bytes of SQL, not ${sql.length}.`);
-}
-
-function refuseForeignValue(value: unknown): void {
-  if (value === null || typeof value === 'number') return;
-  if (typeof value !== 'string') throw new TypeError(`D1 binds strings, numbers and null, not ${typeof value}.`);
-  if (value.length > MAX_VALUE_BYTES) throw new TypeError(`D1 binds ${MAX_VALUE_BYTES} bytes, not ${value.length}.`);
 }

@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 const sources = ['core', 'emulator', 'functions', 'migrations', 'package.json', 'package-lock.json'];
@@ -17,4 +17,19 @@ export function stampOf(root) {
   };
   sources.forEach(visit);
   return lines.join('\n');
+}
+
+/**
+ * Whether dist/ was built from the sources as they are now. A stamp that says `prebuilt` says that there are none, as
+ * in a container's image.
+ * @param {string} root
+ * @returns {boolean}
+ */
+export function isBuilt(root) {
+  try {
+    const stamp = readFileSync(join(root, 'dist/stamp'), 'utf8');
+    return stamp.trim() === 'prebuilt' || stamp === stampOf(root);
+  } catch {
+    return false;
+  }
 }

@@ -1,6 +1,15 @@
 import cron, { type ScheduledTask } from 'node-cron';
 import type { Env } from '../core/context.ts';
+import { SettingError, type Settings, settingsTable } from '../core/settings.ts';
 import type { Loaded } from './functions.ts';
+
+/** Throws a SettingError for an expression that node-cron does not take; the core knows their outer shape only. */
+export function refuseBadCrons(settings: Settings): void {
+  for (const name of ['PROCESS_CRON', 'COORDINATE_CRON'] as const) {
+    if (cron.validate(settings[name])) continue;
+    throw new SettingError(name, JSON.stringify(settings[name]), settingsTable[name].allowed);
+  }
+}
 
 /** Runs ticks by their cron schedules, and on demand; at most one run of each is waiting to begin. */
 export class Ticker {
@@ -23,9 +32,8 @@ export class Ticker {
     this.#ticks = ticks;
   }
 
-  /** Starts the cron of each named tick. Throws for an expression that node-cron does not take. */
+  /** Runs this tick by its cron from now on. */
   schedule(name: string, expression: string): void {
-    if (!cron.validate(expression)) throw new Error(`${expression} is not a cron expression.`);
     this.#scheduled.add(name);
     this.#schedules.push(cron.schedule(expression, () => this.poke(name), { name }));
   }
@@ -59,19 +67,22 @@ export class Ticker {
       const ms = Math.round((performance.now() - start) * 100) / 100;
       const idle = Object.values(counts).every((n) => n === 0);
       this.#env.LOG?.(idle ? 'debug' : 'info', 'tick', { tick: name, ...counts, ms });
-      if (next_at !== undefined) this.#wakeAt(name, next_at);
+      if (next_at !== undefined) this.wakeAt(name, next_at);
     } catch (error) {
       this.#env.LOG?.('error', 'tick failed', { tick: name, cause: String((error as Error)?.stack ?? error) });
     }
   }
 
-  /** The cron may be seconds away: a job that falls due before it is started on time. */
-  #wakeAt(name: string, time: number): void {
+  /** Runs a tick at a time in the next minute: the cron may be seconds away, and what falls due is started on time. */
+  wakeAt(name: string, time: number): void {
     clearTimeout(this.#alarms.get(name));
     const wait = time - Date.now();
     // What is due already and was left alone has a reason to wait for the cron.
     if (this.#stopped || wait <= 0 || wait > 60_000) return;
-    const alarm = setTimeout(() => this.poke(name), wait);
-    this.#alarms.set(name, alarm);
+    // Timers may come a little early.
+    this.#alarms.set(
+      name,
+      setTimeout(() => this.poke(name), wait + 1),
+    );
   }
 }

@@ -2,8 +2,7 @@ import * as z from 'zod/mini';
 import { endpoint } from '../core/http/endpoint.ts';
 import { Problem } from '../core/http/problem.ts';
 import { version } from '../core/version.ts';
-
-const READ = 'SELECT name FROM migrations ORDER BY id DESC LIMIT 1';
+import { newestMigration } from '../core/views/health.ts';
 
 export default endpoint({
   name: 'health',
@@ -20,8 +19,8 @@ export default endpoint({
     },
   },
   handle: async (_, ctx) => {
-    const newest = await ctx.db.prepare(READ).first<{ name: string }>();
-    if (!newest) throw new Problem('database_unavailable', 'The database is not migrated.');
-    return { status: 200, body: { status: 'ok', version, migration: newest.name } };
+    const migration = await newestMigration(ctx);
+    if (!migration) throw new Problem('database_unavailable', 'The database is not migrated.');
+    return { status: 200, body: { status: 'ok', version, migration } };
   },
 });

@@ -24,6 +24,6 @@ export default endpoint({
       example: { items: [exampleLog], next_cursor: null },
     },
   },
-  problems: ['bad_cursor'],
+  problems: ['bad_cursor', 'not_found'],
   handle: async ({ query, caller }, ctx) => ({ status: 200, body: await listLogs(ctx, query, caller) }),
 });

@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
 import { Problem } from '../http/problem.ts';
 import { digest, sameDigest } from '../ids.ts';
-import { type Bucket, limitHeaders, secondsUntilToken, takeByToken, takeFrom } from './rate-limit.ts';
+import { type Bucket, limitHeaders, restamp, secondsUntilToken, takeByToken, takeFrom } from './rate-limit.ts';
 
 /** Who asks. `id` is the owner_id of what they schedule. */
 export interface Caller {
@@ -35,7 +35,7 @@ export async function admit(ctx: Context, request: Request, access: Access): Pro
     if (access === 'anyone') return { headers };
     throw new Problem('unauthorized', 'Send a valid token in the header x-user-auth.', { headers });
   }
-  const headers = spend(ctx, found.bucket, found.taken);
+  const headers = await spend(ctx, found.caller.id, found.bucket, found.taken);
   if (access === 'admin' && found.caller.role !== 'admin') {
     throw new Problem('forbidden', 'Only an admin may do this.', { headers });
   }
@@ -68,14 +68,15 @@ async function take(ctx: Context, name: string, anonymous: boolean): Promise<{ b
 }
 
 async function takeAsStranger(ctx: Context, request: Request): Promise<Record<string, string>> {
-  const { bucket, taken } = await take(ctx, `ip:${clientAddress(ctx, request)}`, true);
-  return spend(ctx, bucket, taken);
+  const name = `ip:${clientAddress(ctx, request)}`;
+  const { bucket, taken } = await take(ctx, name, true);
+  return spend(ctx, name, bucket, taken);
 }
 
-function spend(ctx: Context, bucket: Bucket, taken: boolean): Record<string, string> {
+async function spend(ctx: Context, name: string, bucket: Bucket, taken: boolean): Promise<Record<string, string>> {
   const headers = limitHeaders(ctx, bucket);
   if (taken) return headers;
-  const seconds = secondsUntilToken(ctx, bucket);
+  const seconds = secondsUntilToken(ctx, await restamp(ctx, name, bucket));
   throw new Problem('rate_limited', `No request is left; the next is in ${seconds} s.`, {
     headers: { ...headers, 'retry-after': String(seconds) },
   });

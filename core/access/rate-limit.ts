@@ -27,6 +27,17 @@ export const takeFrom = (ctx: Context, name: string, anonymous: boolean): Statem
 export const takeByToken = (ctx: Context, tokenHash: string): Statement =>
   ctx.db.prepare(TAKE_BY_TOKEN).bind(...terms(ctx), tokenHash);
 
+const RESTAMP = 'UPDATE rate_limits SET at = ?1 WHERE bucket = ?2 AND at > ?1 + ?3';
+
+/** An empty bucket that a clock which jumped ahead has stamped would stay empty until that time: begins it anew. */
+export async function restamp(ctx: Context, name: string, bucket: Bucket): Promise<Bucket> {
+  const now = ctx.now();
+  const { RL_WINDOW_MS } = ctx.settings;
+  if (bucket.at <= now + RL_WINDOW_MS) return bucket;
+  await ctx.db.prepare(RESTAMP).bind(now, name, RL_WINDOW_MS).all();
+  return { ...bucket, at: now };
+}
+
 const terms = (ctx: Context): [number, number, number, number] => {
   const { RL_CAPACITY, RL_WINDOW_MS } = ctx.settings;
   return [RL_CAPACITY, ctx.now(), RL_CAPACITY / RL_WINDOW_MS, RL_WINDOW_MS];
@@ -46,6 +57,6 @@ export function limitHeaders(ctx: Context, bucket: Bucket): Record<string, strin
 export function secondsUntilToken(ctx: Context, bucket: Bucket): number {
   const { RL_CAPACITY, RL_WINDOW_MS } = ctx.settings;
   const perToken = RL_WINDOW_MS / RL_CAPACITY;
-  const wait = (1 - bucket.tokens) * perToken - Math.max(0, ctx.now() - bucket.at);
+  const wait = (1 - bucket.tokens) * perToken - (ctx.now() - bucket.at);
   return Math.max(1, Math.ceil(wait / 1000));
 }

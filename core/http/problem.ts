@@ -1,3 +1,4 @@
+import { isPassing } from '../repeat.ts';
 import { SettingError } from '../settings.ts';
 
 /** Every problem there is: its stable `code`, its status and its title. Clients may rely on all three. */
@@ -36,6 +37,9 @@ export interface FieldError {
   message: string;
 }
 
+const MAX_DETAIL = 1000;
+const MAX_ERROR = 300;
+
 /** An answer that is not a success, RFC 9457. `detail` is read by people; it never holds a stack or an SQL text. */
 export class Problem extends Error {
   override name = 'Problem';
@@ -48,9 +52,13 @@ export class Problem extends Error {
     detail: string,
     more: { errors?: FieldError[]; headers?: Record<string, string> } = {},
   ) {
-    super(detail);
+    // What is wrong with a request may be as long as the request.
+    super(detail.slice(0, MAX_DETAIL));
     this.code = code;
-    this.errors = more.errors;
+    this.errors = more.errors?.map(({ path, message }) => ({
+      path: path.slice(0, MAX_ERROR),
+      message: message.slice(0, MAX_ERROR),
+    }));
     this.headers = more.headers ?? {};
   }
 
@@ -74,12 +82,16 @@ export class Problem extends Error {
   }
 }
 
+// What SQLite says of its file, what D1 says of anything, and what is said here of a missing binding.
+const unavailable = /SQLITE_(READONLY|IOERR|CORRUPT|FULL|CANTOPEN|NOTADB|PROTOCOL|NOMEM)|D1_ERROR|binding DB/;
+
 /** What the world did wrong, as a Problem. Anything unforeseen becomes `internal`, its text kept from the client. */
 export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof SettingError)
     return new Problem('misconfigured', `${error.setting} holds a value that is not allowed.`);
-  const text = String(error instanceof Error ? error.message : error);
+  const { code = '', message = error } = Object(error) as { code?: unknown; message?: unknown };
+  const text = `${String(code)} ${String(message)}`;
   const again = { headers: { 'retry-after': '1' } };
   if (/SQLITE_BUSY|database is locked/i.test(text)) {
     return new Problem('database_busy', 'Another writer holds the database; nothing was changed. Try again.', again);
@@ -87,8 +99,8 @@ export function asProblem(error: unknown): Problem {
   if (/no such (table|column)/i.test(text)) {
     return new Problem('database_unavailable', 'The database is not migrated to this version.', again);
   }
-  if (/SQLITE_|D1_ERROR|binding DB|database (or disk )?is|disk I\/O/i.test(text)) {
-    return new Problem('database_unavailable', 'The database refused the work; nothing was changed.', again);
+  if (unavailable.test(text) || isPassing(error)) {
+    return new Problem('database_unavailable', 'The database does not work as it should. Try again.', again);
   }
   return new Problem('internal', 'The request failed for a reason that is in the log of the service.');
 }

@@ -1,8 +1,10 @@
+import { admit } from '../access/admit.ts';
 import { onOneClock } from '../clock.ts';
 import { type Context, contextOf, type Env, type Invocation } from '../context.ts';
 import { digest, sameDigest } from '../ids.ts';
 import { counted, mayQuery } from '../query-count.ts';
 import type { Settings } from '../settings.ts';
+import { type Woken, wake } from '../wake.ts';
 import { answerProblem } from './endpoint.ts';
 import { Problem } from './problem.ts';
 
@@ -33,13 +35,17 @@ export function tick(spec: TickSpec): Tick {
     path: `/v1/ticks/${spec.name}`,
     scheduled: async (_event, env, invocation) => runTick(spec, contextOf(env, invocation)),
     async fetch(request, env, invocation) {
+      let headers: Record<string, string> = {};
       try {
         const ctx = contextOf(env, invocation);
-        if (!mayTick(ctx, request))
+        if (!mayTick(ctx, request)) {
+          // Whoever guesses is a stranger, and limited like one.
+          ({ headers } = await admit(await onOneClock(ctx), request, 'anyone'));
           throw new Problem('unauthorized', 'Send the tick secret in the header x-tick-secret.');
+        }
         return Response.json(await runTick(spec, ctx));
       } catch (error) {
-        return answerProblem(error, env);
+        return answerProblem(error, env, headers);
       }
     },
   };
@@ -50,17 +56,43 @@ const MIN_PAUSE_MS = 100;
 
 /**
  * Runs a tick, and where TICK_LINGER_MS allows again when it says that more falls due: on a platform whose crons
- * come once a minute a job that is due in ten seconds does not wait for the next.
+ * come once a minute a job that is due in ten seconds does not wait for the next. A call that has spent its time or
+ * its queries before then hands on to one other call, never to more: calls must not multiply.
  */
 async function runTick(spec: TickSpec, host: Context): Promise<TickCounts> {
   const ctx = await onOneClock(counted(host), { anew: true });
+  const stopped = () => ctx.env.STOPPING?.aborted ?? false;
+  const late = stopped();
   const end = ctx.now() + ctx.settings.TICK_LINGER_MS;
   let counts = await spec.run(ctx);
-  while (counts.next_at !== undefined && counts.next_at < end && !ctx.env.STOPPING?.aborted && mayQuery(ctx)) {
-    await ctx.sleep(Math.max(MIN_PAUSE_MS, counts.next_at - ctx.now()), ctx.env.STOPPING);
+  // Handing on what is overdue would go round in circles while every slot is taken; the next cron will look.
+  if (ctx.settings.TICK_LINGER_MS === 0) return counts;
+  while (counts.next_at !== undefined && counts.next_at < end) {
+    if (stopped() || ctx.now() >= end || !mayQuery(ctx)) {
+      // One that was called when its host had begun to stop would go round in circles.
+      if (!late) wake(ctx, spec.name as Woken);
+      break;
+    }
+    if (!(await waitUntil(ctx, spec.name, counts.next_at))) break;
     counts = sum(counts, await spec.run(ctx));
   }
   return counts;
+}
+
+// For what time a call of this isolate waits, by tick. A courtesy, so that one of them waits and not all.
+const waits = new WeakMap<Context['db'], Map<string, number>>();
+
+/** Waits until `time`, or until the host stops. False, at once, where another call of the isolate waits no longer than that. */
+async function waitUntil(ctx: Context, name: string, time: number): Promise<boolean> {
+  const here = waits.get(ctx.env.DB) ?? new Map<string, number>();
+  waits.set(ctx.env.DB, here);
+  const now = ctx.now();
+  const other = here.get(name) ?? 0;
+  if (now < other && other <= time) return false;
+  here.set(name, time);
+  await ctx.sleep(Math.max(MIN_PAUSE_MS, time - now), ctx.env.STOPPING);
+  if (here.get(name) === time) here.delete(name);
+  return true;
 }
 
 function sum({ next_at: _, ...before }: TickCounts, { next_at, ...now }: TickCounts): TickCounts {

@@ -1,4 +1,5 @@
 import { admit } from '../access/admit.ts';
+import { onOneClock } from '../clock.ts';
 import { contextOf, type Env, type Invocation } from '../context.ts';
 import { answerProblem } from './endpoint.ts';
 import { Problem } from './problem.ts';
@@ -15,7 +16,7 @@ export async function unrouted(
   let headers: Record<string, string> = {};
   try {
     const { pathname } = new URL(request.url);
-    const ctx = contextOf(env, invocation);
+    const ctx = await onOneClock(contextOf(env, invocation));
     if (!mayTick(ctx, request)) ({ headers } = await admit(ctx, request, 'user'));
     const methods = routes.filter(({ path }) => matcherOf(path)(pathname)).map(({ method }) => method);
     if (methods.length === 0) throw new Problem('not_found', 'No route has this path.');

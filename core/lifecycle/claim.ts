@@ -92,3 +92,11 @@ export async function nextDue(ctx: Context): Promise<number | null> {
   const row = await ctx.db.prepare(NEXT_DUE).first<{ run_at: number | null }>();
   return row?.run_at ?? null;
 }
+
+const AT_WORK = "SELECT EXISTS (SELECT 1 FROM jobs WHERE status = 'running' AND lease_until > ?1) AS any";
+
+/** Whether any worker holds a lease that has not expired. */
+export async function anyAtWork(ctx: Context): Promise<boolean> {
+  const row = await ctx.db.prepare(AT_WORK).bind(ctx.now()).first<{ any: 0 | 1 }>();
+  return row?.any === 1;
+}

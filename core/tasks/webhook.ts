@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { fromTimestamp } from '../context.ts';
 import { PermanentError, RetryAfter, type TaskContext, type TaskJob, task } from '../task.ts';
 
 const MAX_ANSWER_BYTES = 65_536;
@@ -13,7 +14,10 @@ const headerName = z.string().check(
   z.refine((name) => !reserved.test(name), 'this header is not yours to set'),
 );
 const headerValue = z.string().check(z.maxLength(4096), z.regex(/^[\t\x20-\x7e]*$/));
-const noUser = z.refine<string>((url) => !/^https?:\/\/[^/]*@/i.test(url), 'a URL may not hold a user or a password');
+const noUser = z.refine<string>((text) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return !url?.username && !url?.password;
+}, 'a URL may not hold a user or a password');
 
 const payload = z
   .strictObject({
@@ -59,7 +63,12 @@ async function call(job: TaskJob<Payload>, ctx: TaskContext): Promise<Response> 
     method,
     redirect: 'manual' as const,
     signal: ctx.signal,
-    headers: { ...typeOf(body), 'user-agent': 'escapement', ...headers, ...(await signature(job.id, content, ctx)) },
+    headers: {
+      ...typeOf(body),
+      'user-agent': 'escapement',
+      ...inSmallLetters(headers),
+      ...(await signature(job.id, content, ctx)),
+    },
     ...(body !== undefined && { body: content }),
   };
   try {
@@ -70,6 +79,10 @@ async function call(job: TaskJob<Payload>, ctx: TaskContext): Promise<Response> 
     throw new Error(`The receiver could not be reached: ${cause.message || cause.code || cause.name}`);
   }
 }
+
+/** So that a header of the job takes the place of ours: as two spellings of one name, both would be sent. */
+const inSmallLetters = (headers: Record<string, string> = {}): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 
 const typeOf = (body: unknown): Record<string, string> =>
   body === undefined
@@ -108,6 +121,6 @@ async function readExcerpt(response: Response): Promise<string> {
 function retryAfter(response: Response, now: number): number {
   const value = response.headers.get('retry-after')?.trim() ?? '';
   if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;
-  const date = Date.parse(value);
+  const date = fromTimestamp(value);
   return Number.isNaN(date) ? 0 : Math.max(0, date - now);
 }

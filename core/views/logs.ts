@@ -1,5 +1,6 @@
 import type { Caller } from '../access/admit.ts';
 import { type Context, type LogLevel, toTimestamp } from '../context.ts';
+import { Problem } from '../http/problem.ts';
 import type { Status } from '../lifecycle/states.ts';
 import { scopeOf } from './jobs.ts';
 import { page } from './page.ts';
@@ -25,8 +26,9 @@ const COLUMNS = `seq, at, level, event, owner_id, task_type, epoch, worker, from
 
 // A job that was pruned is still found, by the one row that names it.
 const SEQ_OF = `
-  SELECT seq FROM jobs WHERE id = ?1
-  UNION ALL SELECT job_seq FROM logs WHERE event = 'pruned' AND data ->> 'job_id' = ?1 LIMIT 1`;
+  SELECT seq FROM jobs WHERE id = ?1 AND (?2 IS NULL OR owner_id = ?2)
+  UNION ALL SELECT job_seq FROM logs
+  WHERE event = 'pruned' AND data ->> 'job_id' = ?1 AND (?2 IS NULL OR owner_id = ?2) LIMIT 1`;
 
 export interface LogQuery {
   cursor?: string | undefined;
@@ -52,12 +54,12 @@ const toLog = (row: LogRow) => ({
   data: row.data === null ? null : (JSON.parse(row.data) as unknown),
 });
 
-/** A page of log rows, newest first: those of the caller's jobs, or for an admin all, the system's too. */
+/** A page of log rows, newest first: of the caller's jobs, or for an admin all. Throws a Problem for a job it may not see. */
 export async function listLogs(ctx: Context, query: LogQuery, caller: Caller) {
-  const job =
-    query.job_id === undefined ? null : await ctx.db.prepare(SEQ_OF).bind(query.job_id).first<{ seq: number }>();
-  if (query.job_id !== undefined && !job) return { items: [], next_cursor: null };
   const owner = scopeOf(caller);
+  const job =
+    query.job_id === undefined ? null : await ctx.db.prepare(SEQ_OF).bind(query.job_id, owner).first<{ seq: number }>();
+  if (query.job_id !== undefined && !job) throw new Problem('not_found', 'There is no job with this id.');
   const { rows, next_cursor } = await page<LogRow>(ctx, {
     table: 'logs',
     columns: COLUMNS,

@@ -2,13 +2,15 @@ import type { Outcome } from '../lifecycle/settle.ts';
 import { PermanentError, RetryAfter, RetryLater } from '../task.ts';
 
 const MAX_RESULT_CHARACTERS = 262_144;
+/** Where JSON is not made to its end: a value that holds one part over and over may have no end in practice. */
+const MAX_WRITTEN_CHARACTERS = 1_000_000;
 const MAX_ERROR_CHARACTERS = 2000;
 
 /** The outcome of a handler that returned: done, or a permanent failure where JSON cannot hold the value. */
 export function ofResult(value: unknown): Outcome {
   let result: string | undefined;
   try {
-    result = JSON.stringify(value ?? null);
+    result = toJson(value ?? null);
   } catch (error) {
     return fail(`The result cannot be stored as JSON: ${textOf(error)}`, { permanent: true });
   }
@@ -20,6 +22,15 @@ export function ofResult(value: unknown): Outcome {
     });
   }
   return { kind: 'done', result };
+}
+
+function toJson(value: unknown): string | undefined {
+  let written = 0;
+  return JSON.stringify(value, (_, part) => {
+    if (part !== undefined) written += typeof part === 'string' ? part.length : 1;
+    if (written > MAX_WRITTEN_CHARACTERS) throw new RangeError(`it has more than ${MAX_WRITTEN_CHARACTERS} characters`);
+    return part;
+  });
 }
 
 /** The outcome of a handler that threw, by the kind of what it threw. Anything can be thrown, what has no text too. */

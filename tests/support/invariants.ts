@@ -13,32 +13,63 @@ interface LogRow {
 
 const outcomes = ['done', 'failed', 'reclaimed', 'released', 'cancelled'];
 
+/** What a judge asks a database, whichever it is. */
+export const questions = {
+  jobs: `SELECT seq, id, status, retries > max_retries + 1 AS overdrawn,
+    (status = 'running') <> (lease_until IS NOT NULL) OR (status = 'running') <> (lease_worker IS NOT NULL) AS half
+    FROM jobs`,
+  logs: `SELECT seq, event, job_seq, epoch, from_status, to_status, data FROM logs WHERE job_seq IS NOT NULL ORDER BY seq`,
+  counted: 'SELECT owner_id, task_type, status, count(*) AS n FROM jobs GROUP BY 1, 2, 3',
+  folded: `
+    WITH through AS (SELECT through FROM job_counts_mark),
+    recent AS (SELECT * FROM logs, through WHERE logs.seq > through)
+    SELECT owner_id, task_type, status, sum(n) AS n FROM (
+      SELECT owner_id, task_type, status, n FROM job_counts WHERE owner_id <> ''
+      UNION ALL SELECT owner_id, task_type, to_status, 1 FROM recent WHERE to_status IS NOT NULL
+      UNION ALL SELECT owner_id, task_type, from_status, -1 FROM recent WHERE from_status IS NOT NULL)
+    GROUP BY 1, 2, 3 HAVING sum(n) <> 0`,
+};
+
+export type Answers = Record<keyof typeof questions, unknown[]>;
+
+interface JobRow {
+  seq: number;
+  id: string;
+  status: Status;
+  overdrawn: 0 | 1;
+  half: 0 | 1;
+}
+
 /** Holds a database against the invariants of the design; a sentence for each breach. */
 export function breaches(db: Sqlite.Database): string[] {
+  const ask = ([name, sql]: [string, string]) => [name, db.prepare(sql).all()];
+  return judge(Object.fromEntries(Object.entries(questions).map(ask)) as Answers);
+}
+
+/** Holds what a database answered against the invariants; a sentence for each breach. */
+export function judge({ jobs, logs, counted, folded }: Answers): string[] {
+  const rows = jobs as JobRow[];
   return [
-    ...perJob(db),
-    ...rows(
-      db,
+    ...perJob(rows, logs as LogRow[]),
+    ...some(
       'jobs that are half running',
-      "(status = 'running') <> (lease_until IS NOT NULL) OR (status = 'running') <> (lease_worker IS NOT NULL)",
+      rows.filter(({ half }) => half === 1),
     ),
-    ...rows(db, 'jobs with more retries than allowed', 'retries > max_retries + 1'),
-    ...reportDiffers(db),
+    ...some(
+      'jobs with more retries than allowed',
+      rows.filter(({ overdrawn }) => overdrawn === 1),
+    ),
+    ...(sorted(counted) === sorted(folded) ? [] : ['the report differs from a fresh count']),
   ];
 }
 
-function rows(db: Sqlite.Database, what: string, where: string): string[] {
-  const ids = db.prepare(`SELECT id FROM jobs WHERE ${where}`).pluck().all();
-  return ids.length > 0 ? [`${ids.length} ${what}: ${ids.slice(0, 3)}`] : [];
-}
+const sorted = (list: unknown[]) => JSON.stringify(list.map((row) => JSON.stringify(row)).sort());
 
-function perJob(db: Sqlite.Database): string[] {
-  const statuses = new Map(db.prepare('SELECT seq, status FROM jobs').raw().all() as [number, Status][]);
-  const logs = db
-    .prepare(
-      'SELECT seq, event, job_seq, epoch, from_status, to_status, data FROM logs WHERE job_seq IS NOT NULL ORDER BY seq',
-    )
-    .all() as LogRow[];
+const some = (what: string, rows: JobRow[]): string[] =>
+  rows.length > 0 ? [`${rows.length} ${what}: ${rows.slice(0, 3).map(({ id }) => id)}`] : [];
+
+function perJob(jobs: JobRow[], logs: LogRow[]): string[] {
+  const statuses = new Map(jobs.map(({ seq, status }) => [seq, status]));
   const lives = new Map<number, LogRow[]>();
   for (const row of logs) lives.set(row.job_seq, [...(lives.get(row.job_seq) ?? []), row]);
   const found: string[] = [];
@@ -73,20 +104,4 @@ function lifeBreaches(life: LogRow[], status: Status | null): string[] {
   }
   if (at !== status) found.push(`the log ends in ${at}, the job is ${status}`);
   return found;
-}
-
-function reportDiffers(db: Sqlite.Database): string[] {
-  const counted = db.prepare('SELECT owner_id, task_type, status, count(*) AS n FROM jobs GROUP BY 1, 2, 3').all();
-  const folded = db
-    .prepare(`
-    WITH through AS (SELECT through FROM job_counts_mark),
-    recent AS (SELECT * FROM logs, through WHERE logs.seq > through)
-    SELECT owner_id, task_type, status, sum(n) AS n FROM (
-      SELECT owner_id, task_type, status, n FROM job_counts WHERE owner_id <> ''
-      UNION ALL SELECT owner_id, task_type, to_status, 1 FROM recent WHERE to_status IS NOT NULL
-      UNION ALL SELECT owner_id, task_type, from_status, -1 FROM recent WHERE from_status IS NOT NULL)
-    GROUP BY 1, 2, 3 HAVING sum(n) <> 0`)
-    .all();
-  const sorted = (list: unknown[]) => JSON.stringify(list.map((row) => JSON.stringify(row)).sort());
-  return sorted(counted) === sorted(folded) ? [] : ['the report differs from a fresh count'];
 }

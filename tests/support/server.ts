@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,14 +16,46 @@ export const freePort = (): Promise<number> =>
     });
   });
 
-export const tempFolder = (): string => mkdtempSync(join(tmpdir(), 'escapement-test-'));
+const folders = new Set<string>();
+const servers = new Set<Server>();
+
+export function tempFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'escapement-test-'));
+  folders.add(folder);
+  return folder;
+}
+
+/** Ends every process that is still there and removes every folder made for it: for `afterEach`. */
+export async function cleanUp(): Promise<void> {
+  for (const server of servers) server.kill();
+  await Promise.all([...servers].map(({ exited }) => exited));
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  servers.clear();
+  folders.clear();
+}
 
 export interface Options {
   /** A script of package.json. */
   script?: string;
+  /** What is typed after the script. */
+  args?: string[];
   folder?: string;
   port?: number;
-  env?: Record<string, string>;
+  /** Settings over those for tests; undefined leaves one unset. */
+  env?: Record<string, string | undefined>;
+  /** The folder of the project, where it is not this one. */
+  project?: string;
+  /** The working directory, where it is not the project. */
+  cwd?: string;
+  /** Starts node without npm in between: the pid and the exit code are those of the system itself. */
+  bare?: boolean;
+}
+
+/** The command behind a script of package.json, with node and its file by their full paths. */
+function commandOf(script: string, project: string): string[] {
+  const { scripts } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8'));
+  const [, file, ...rest] = scripts[script].split(' ');
+  return [process.execPath, join(project, file), ...rest];
 }
 
 /** A real process of the built system, or of one part of it, as `npm run` starts it. */
@@ -31,18 +63,49 @@ export class Server {
   readonly child: ChildProcess;
   readonly url: string;
   readonly folder: string;
+  /** Both streams, as they came. */
   output = '';
+  stdout = '';
+  stderr = '';
+  /** The exit code, once the process is gone and all it said was read. */
+  readonly exited: Promise<number | null>;
+  #gone = false;
 
   private constructor(child: ChildProcess, url: string, folder: string) {
     this.child = child;
     this.url = url;
     this.folder = folder;
-    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text) => (this.output += text));
+    for (const name of ['stdout', 'stderr'] as const) {
+      child[name]?.setEncoding('utf8').on('data', (text: string) => {
+        this[name] += text;
+        this.output += text;
+      });
+    }
+    this.exited = new Promise((resolve) =>
+      child.on('close', (code) => {
+        this.#gone = true;
+        resolve(code);
+      }),
+    );
+    servers.add(this);
+  }
+
+  /** The path of the database. */
+  get file(): string {
+    return join(this.folder, 'jobs.db');
+  }
+
+  /** The log lines it wrote; what is not JSON is left out. */
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects
+  get lines(): Record<string, any>[] {
+    const whole = this.stdout.split('\n').slice(0, -1);
+    return whole.flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : []));
   }
 
   /** Starts it, and waits until it serves (or, for a part without an API, until it says that it started). */
-  static async start({ script = 'start', folder = tempFolder(), port, env = {} }: Options = {}): Promise<Server> {
-    const server = await Server.launch({ script, folder, ...(port && { port }), env });
+  static async start(options: Options = {}): Promise<Server> {
+    const server = await Server.launch(options);
+    const { script = 'start' } = options;
     for (let i = 0; ; i++) {
       if (server.child.exitCode !== null || i > 300) throw new Error(`did not start: ${server.output}`);
       if (script === 'start' || script === 'dev' || script === 'start:api') {
@@ -59,7 +122,8 @@ export class Server {
   }
 
   /** Starts it without waiting for anything. */
-  static async launch({ script = 'start', folder = tempFolder(), port, env = {} }: Options = {}): Promise<Server> {
+  static async launch(options: Options = {}): Promise<Server> {
+    const { script = 'start', folder = tempFolder(), port, env = {}, project = root, cwd = project } = options;
     const chosen = port ?? (await freePort());
     const settings = {
       RL_CAPACITY: '1000000',
@@ -68,14 +132,32 @@ export class Server {
       TICK_SECRET: 'tick-secret',
       WEBHOOK_ALLOW_PRIVATE: 'true',
     };
-    const child = spawn('npm', ['run', '-s', script], {
-      cwd: root,
+    const { args = [] } = options;
+    const [command = '', ...rest] = options.bare ? commandOf(script, project) : ['npm', 'run', '-s', script, '--'];
+    const child = spawn(command, [...rest, ...args], {
+      cwd,
       // Its own group, so that a signal reaches npm and node alike, as from a terminal.
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...settings, PORT: String(chosen), DB_PATH: join(folder, 'jobs.db'), ...env },
     });
     return new Server(child, `http://127.0.0.1:${chosen}`, folder);
+  }
+
+  /** Starts it and waits until it ends by itself; its exit code is in `exited`. */
+  static async run(options: Options = {}): Promise<Server> {
+    const server = await Server.launch(options);
+    const timer = setTimeout(() => server.kill(), 20_000);
+    await server.exited;
+    clearTimeout(timer);
+    return server;
+  }
+
+  /** Schedules a job and expects it to be accepted. */
+  async schedule(task_type: string, payload: object, more: object = {}): Promise<Answer['json']> {
+    const answer = await this.call('POST', '/v1/jobs', { task_type, payload, ...more });
+    if (answer.status !== 201) throw new Error(`not scheduled: ${JSON.stringify(answer.json)}`);
+    return answer.json;
   }
 
   async call(
@@ -112,6 +194,7 @@ export class Server {
   }
 
   kill(signal: NodeJS.Signals = 'SIGKILL'): void {
+    if (this.#gone) return;
     try {
       process.kill(-(this.child.pid as number), signal);
     } catch {}
@@ -119,11 +202,9 @@ export class Server {
 
   /** Ends it as a terminal would; its exit code. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
-    if (this.child.exitCode !== null) return this.child.exitCode;
-    const ended = new Promise<number | null>((resolve) => this.child.on('exit', (code) => resolve(code)));
     this.kill(signal);
     const timer = setTimeout(() => this.kill(), 15_000);
-    const code = await ended;
+    const code = await this.exited;
     clearTimeout(timer);
     return code;
   }
