@@ -4,6 +4,8 @@ export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],
     globalSetup: 'tests/support/build.ts',
+    // What was built runs as it is.
+    server: { deps: { external: [/\/dist\/functions\//] } },
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,

@@ -5,9 +5,12 @@ import { stampOf } from './stamp.mjs';
 /** How often the sources are looked at. A look costs a millisecond or two, and misses nothing, as watchers do. */
 const LOOK_MS = 200;
 
-/** Rebuilds when a source changes and calls back when that went well; else the error is shown and the old code stays. */
-export function rebuildOnChange(root: string, built: () => Promise<void>): () => void {
-  let seen = stampOf(root);
+/**
+ * Rebuilds when the sources are no longer those of `stamp`, and whenever they change again. Calls back when that went
+ * well; else the error is shown and the old code stays.
+ */
+export function rebuildOnChange(root: string, stamp: string, built: () => Promise<void>): () => void {
+  let seen = stamp;
   let building = false;
   const look = () => {
     const now = stampOf(root);

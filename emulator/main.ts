@@ -7,7 +7,7 @@ import { version } from '../core/version.ts';
 import { type Host, type Part, startHost } from './host.ts';
 import { inspect, migrate } from './migrate.ts';
 import { openSqlite } from './sqlite.ts';
-import { isBuilt } from './stamp.mjs';
+import { isBuilt, stampOf } from './stamp.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const allParts: Part[] = ['api', 'processor', 'coordinator'];
@@ -71,9 +71,11 @@ async function start(options: StartOptions): Promise<void> {
 }
 
 async function dev(options: StartOptions): Promise<void> {
+  // Taken first, so that a change which comes while it starts is not missed.
+  const stamp = stampOf(root);
   const host = await startOn(options);
   const { rebuildOnChange } = await import('./dev.ts');
-  const unwatch = rebuildOnChange(root, () => host.reload());
+  const unwatch = rebuildOnChange(root, stamp, () => host.reload());
   stopOnSignal(async () => {
     unwatch();
     await host.stop();

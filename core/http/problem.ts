@@ -82,8 +82,9 @@ export class Problem extends Error {
   }
 }
 
-// What SQLite says of its file, what D1 says of anything, and what is said here of a missing binding.
-const unavailable = /SQLITE_(READONLY|IOERR|CORRUPT|FULL|CANTOPEN|NOTADB|PROTOCOL|NOMEM)|D1_ERROR|binding DB/;
+// What SQLite says of its file, what D1 says of anything, and what is said here of libSQL's server and a missing binding.
+const unavailable =
+  /SQLITE_(READONLY|IOERR|CORRUPT|FULL|CANTOPEN|NOTADB|PROTOCOL|NOMEM)|D1_ERROR|database is not answering|binding DB/;
 
 /** What the world did wrong, as a Problem. Anything unforeseen becomes `internal`, its text kept from the client. */
 export function asProblem(error: unknown): Problem {

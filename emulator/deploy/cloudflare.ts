@@ -79,7 +79,7 @@ const everyMinute = '* * * * *';
 
 /** What wrangler.json says. Secrets (TICK_SECRET, BOOTSTRAP_ADMIN_TOKEN and the like) are not in it. */
 export const wranglerOf = ({ functions }: Manifest) => ({
-  $schema: 'https://unpkg.com/wrangler/config-schema.json',
+  $schema: '../../node_modules/wrangler/config-schema.json',
   name: NAME,
   main: 'worker/gateway.mjs',
   compatibility_date: compatibility.date,

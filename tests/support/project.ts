@@ -3,7 +3,16 @@ import { join } from 'node:path';
 import { root } from './build.ts';
 import { tempFolder } from './server.ts';
 
-const parts = ['core', 'dist', 'emulator', 'functions', 'migrations', 'package.json', 'package-lock.json'];
+const parts = [
+  'core',
+  'dist',
+  'emulator',
+  'functions',
+  'migrations',
+  'package.json',
+  'package-lock.json',
+  'tsconfig.json',
+];
 
 /** A copy of the project that a test may change, its path; the packages are those of this one. */
 export function copyProject(): string {
