@@ -12,9 +12,9 @@ export default task({
   }),
   example: { input: { people: [{ name: 'Ada', age: 36 }] }, expression: 'people[?age > `30`].name' },
   run: async ({ payload: { input, expression } }) => {
-    const { search } = await import('@jmespath-community/jmespath');
+    const { evaluate } = await import('../jmespath.ts');
     try {
-      return search(input as never, expression);
+      return evaluate(input, expression);
     } catch (error) {
       throw new PermanentError(`The expression cannot be evaluated over this input: ${(error as Error).message}`);
     }

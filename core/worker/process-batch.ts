@@ -44,7 +44,8 @@ export async function processBatch(ctx: Context, tasks: readonly AnyTask[]): Pro
  */
 async function lookAhead(ctx: Context, worker: Worker): Promise<{ next_at?: number }> {
   const lingers = ctx.settings.TICK_LINGER_MS > 0;
-  if (ctx.env.STOPPING?.aborted && !lingers) return {};
+  // What it had to give back would not end in another short call either: the cron's has more time.
+  if (ctx.env.STOPPING?.aborted && (!lingers || worker.counts.released > 0)) return {};
   const next = await nextDue(ctx);
   if (next === null) return {};
   const left = worker.hungry || next <= ctx.now();

@@ -4,6 +4,7 @@ import { kCurrentWorker, Miniflare } from 'miniflare';
 import { migrateD1 } from '../../emulator/deploy/migrate-d1.ts';
 import type { Manifest } from '../../emulator/manifest.ts';
 import { root } from './build.ts';
+import { type Answers, judge, questions } from './invariants.ts';
 import { ADMIN, type Answer } from './system.ts';
 
 export const folder = join(root, 'dist/cloudflare');
@@ -83,6 +84,13 @@ export class Gateway {
     });
     const text = await response.text();
     return { status: response.status, headers: response.headers, json: text && JSON.parse(text) };
+  }
+
+  /** What the invariants forbid of what is in its database. */
+  async breaches(): Promise<string[]> {
+    const answers: Record<string, unknown[]> = {};
+    for (const [name, sql] of Object.entries(questions)) answers[name] = await this.sql(sql);
+    return judge(answers as Answers);
   }
 
   /** Fires a cron, as the platform does; how it ended. */
