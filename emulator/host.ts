@@ -5,12 +5,13 @@ import { contextOf, type Env, type Logger } from '../core/context.ts';
 import { type Settings, settingsTable } from '../core/settings.ts';
 import { lookForWork, watchCommits } from './commits.ts';
 import { loadFunctions } from './functions.ts';
+import { GroupingPort } from './group-commit.ts';
 import { closeGently, listen, urlOf } from './listen.ts';
 import { makeLogger } from './log.ts';
 import { inspect, migrate, pendingIn } from './migrate.ts';
 import { makeOutbound } from './outbound.ts';
 import { makeRouter } from './router.ts';
-import { DatabaseError, openSqlite, SqlitePort } from './sqlite.ts';
+import { DatabaseError, openSqlite } from './sqlite.ts';
 import { refuseBadCrons, Ticker } from './ticker.ts';
 
 /** What one process does of the whole. */
@@ -33,7 +34,7 @@ export async function startHost(root: string, settings: Settings, parts: readonl
   const outbound = makeOutbound(settings.WEBHOOK_ALLOW_PRIVATE);
   const stopping = new AbortController();
   const texts = Object.fromEntries(Object.keys(settingsTable).map((name) => [name, process.env[name]]));
-  const port = new SqlitePort(db);
+  const port = new GroupingPort(db);
   const env: Env = { ...texts, DB: port, OUTBOUND: outbound, STOPPING: stopping.signal, LOG: log };
   let functions = await loadFunctions(join(root, 'dist'));
   const ticker = new Ticker(env, functions);
