@@ -17,7 +17,7 @@ export function rebuildOnChange(root: string, stamp: string, built: () => Promis
     if (building || now === seen) return;
     seen = now;
     building = true;
-    const child = spawn(process.execPath, [join(root, 'emulator/escapement.mjs'), 'build'], {
+    const child = spawn(process.execPath, [join(root, 'emulator/escapement.mjs'), 'build', '--quick'], {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     child.on('close', (code) => {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
@@ -34,7 +35,11 @@ export async function run(argv: string[]): Promise<void> {
     .description('start, and rebuild what changes')
     .option(...runtimeOption)
     .action(dev);
-  program.command('build').description('build dist/').action(build);
+  program
+    .command('build')
+    .description('build dist/, and say what each function weighs and how long it takes to import')
+    .option('--quick', 'leave the imports out')
+    .action(build);
   program
     .command('migrate')
     .description('apply pending migrations')
@@ -48,14 +53,19 @@ export async function run(argv: string[]): Promise<void> {
   }
 }
 
-async function build(): Promise<void> {
+async function build({ quick }: { quick?: boolean }): Promise<void> {
   const { buildAll } = await import('./build.ts');
   const built = await buildAll(root);
   const width = Math.max(...built.map(({ name }) => name.length));
+  const { coldImport } = await import('./cold-import.ts');
   for (const { name, bytes, gzipped } of built) {
-    process.stdout.write(
-      `${name.padEnd(width)}  ${(bytes / 1000).toFixed(0).padStart(4)} KB  ${(gzipped / 1000).toFixed(1).padStart(6)} KB gzipped\n`,
-    );
+    const sizes = [
+      `${(bytes / 1000).toFixed(0).padStart(4)} KB`,
+      `${(gzipped / 1000).toFixed(1).padStart(6)} KB gzipped`,
+    ];
+    const file = join(root, `dist/functions/${name}.mjs`);
+    if (!quick && existsSync(file)) sizes.push(`${coldImport(file).toFixed(0).padStart(3)} ms to import`);
+    process.stdout.write(`${name.padEnd(width)}  ${sizes.join('  ')}\n`);
   }
 }
 

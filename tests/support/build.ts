@@ -5,7 +5,7 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Builds dist/ once, before any test: tests that start processes run what is deployed. */
 export default function setup(): void {
-  execFileSync(process.execPath, ['emulator/escapement.mjs', 'build'], {
+  execFileSync(process.execPath, ['emulator/escapement.mjs', 'build', '--quick'], {
     cwd: root,
     stdio: ['ignore', 'ignore', 'inherit'],
   });
