@@ -11,6 +11,8 @@ export function refuseBadCrons(settings: Settings): void {
   }
 }
 
+const LATE_MS = 50;
+
 /** Runs ticks by their cron schedules, and on demand; at most one run of each is waiting to begin. */
 export class Ticker {
   readonly #env: Env;
@@ -76,9 +78,9 @@ export class Ticker {
   /** Runs a tick at a time in the next minute: the cron may be seconds away, and what falls due is started on time. */
   wakeAt(name: string, time: number): void {
     clearTimeout(this.#alarms.get(name));
-    const wait = time - Date.now();
-    // What is due already and was left alone has a reason to wait for the cron.
-    if (this.#stopped || wait <= 0 || wait > 60_000) return;
+    // What fell due meanwhile is looked at again soon; not at once, as it may wait for something else.
+    const wait = time > Date.now() ? time - Date.now() : LATE_MS;
+    if (this.#stopped || wait > 60_000) return;
     // Timers may come a little early.
     this.#alarms.set(
       name,

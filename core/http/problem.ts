@@ -95,7 +95,7 @@ export function asProblem(error: unknown): Problem {
   const text = `${String(code)} ${String(message)}`;
   const again = { headers: { 'retry-after': '1' } };
   if (/SQLITE_BUSY|database is locked/i.test(text)) {
-    return new Problem('database_busy', 'Another writer holds the database; nothing was changed. Try again.', again);
+    return new Problem('database_busy', 'Another writer holds the database. Try again.', again);
   }
   if (/no such (table|column)/i.test(text)) {
     return new Problem('database_unavailable', 'The database is not migrated to this version.', again);
