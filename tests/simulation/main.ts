@@ -59,7 +59,7 @@ async function tell(failure: Failure): Promise<void> {
 function show({ wish, outcome: { plan, breaches, steps } }: Failure): void {
   const [breach] = breaches;
   if (!breach) return;
-  console.log(`Seed ${plan.seed} breaks a law at step ${steps}: ${laws[breach.law]} (${breach.law})`);
+  console.log(`Seed ${plan.seed} breaks a law after ${steps} steps: ${laws[breach.law]} (${breach.law})`);
   console.log(`  ${breach.text}`);
   console.log(`  ${plan.workers} workers, ${plan.coordinators} coordinators; faults: ${[...plan.faults].join(', ')}`);
   console.log(`  repeat it: ${commandOf(wish)}`);

@@ -1,12 +1,15 @@
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { transitions } from '../../core/lifecycle/states.ts';
 import { load, root } from './bundle.mjs';
+import { plants } from './plants/index.mjs';
 import type { Outcome } from './simulate.ts';
 import { allFaults } from './world/fault-kinds.ts';
 
-const SEEDS = 200;
+const SEEDS = 120;
 const run = promisify(execFile);
 const command = (...args: string[]) => run(process.execPath, ['tests/simulation/run.mjs', ...args], { cwd: root });
 
@@ -24,7 +27,7 @@ async function notesOf(wish: Parameters<typeof simulator.simulate>[0]): Promise<
 
 describe('A run of the simulation', () => {
   test('is the same each time, step for step, in whatever order and process', async () => {
-    const seeds = Array.from({ length: 20 }, (_, i) => i + 1);
+    const seeds = Array.from({ length: 8 }, (_, i) => i + 1);
     const first = new Map<number, Outcome>();
     for (const seed of seeds) first.set(seed, await simulator.simulate({ seed }));
     for (const seed of seeds.reverse()) expect(await simulator.simulate({ seed })).toEqual(first.get(seed));
@@ -59,6 +62,12 @@ describe(`The seeds from 1 to ${SEEDS}`, () => {
     expect(figures.doneAmidFaults).toBeGreaterThan(5 * SEEDS);
     expect(figures.recovery.worst).toBeGreaterThan(5);
   });
+});
+
+test('The page on reliability names every fault and every planted bug', () => {
+  const page = readFileSync(join(root, 'docs/reliability.md'), 'utf8');
+  expect(allFaults.filter((kind) => !page.includes(`| \`${kind}\` |`))).toEqual([]);
+  expect(plants.filter(({ name }) => !page.includes(`| ${name} |`))).toEqual([]);
 });
 
 describe('The command', () => {

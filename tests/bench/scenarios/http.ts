@@ -6,7 +6,7 @@ import { freePort, Host, load } from '../support/processes.ts';
 import { interleave, row, type Scenario } from '../support/scenario.ts';
 import { ratios } from '../support/stats.ts';
 
-const SECONDS = 3;
+const SECONDS = 2;
 const CONNECTIONS = 50;
 const LATER = { delay_ms: 86_400_000 };
 const one = (more: object = {}): string => JSON.stringify({ task_type: 'sleep', payload: { ms: 0 }, ...more });

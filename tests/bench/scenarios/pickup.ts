@@ -11,7 +11,7 @@ import { quantile } from '../support/stats.ts';
 import { makeUser } from './http.ts';
 
 const RATES = [
-  { rate: 10, seconds: 5 },
+  { rate: 10, seconds: 4 },
   { rate: 500, seconds: 3 },
 ];
 const LAYOUTS = {

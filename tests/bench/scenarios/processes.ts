@@ -44,7 +44,7 @@ function rowsOf(rates: Record<string, number[]>): Row[] {
       row(`${amount} processor${amount > 1 ? 's' : ''}, drain`, 'jobs/s', rates[amount] ?? []),
     ),
     row('2 processors / 1', 'x', ratios(rates[2] ?? [], one)),
-    row('4 processors / 1', 'x', ratios(rates[4] ?? [], one), { atLeast: 1 }),
+    row('4 processors / 1', 'x', ratios(rates[4] ?? [], one), { atLeast: 0.95, note: 'no slower, but for noise' }),
   ];
 }
 

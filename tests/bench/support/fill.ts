@@ -6,18 +6,18 @@ export const QUIET = 'owner-quiet';
 
 const DAY = 86_400_000;
 
-// Of every 20 jobs: 6 done, 5 due tomorrow with the highest priority, 4 done by a thousand other owners, 4 failed and
-// waiting for their retry, 1 in the DLQ that was redriven before. The first 50 are the quiet one's: half of them done,
-// half of them cancelled, the only ones that are.
+// Of every 20 jobs: 6 done, 5 due tomorrow with the highest priority, 4 done by a thousand other owners, 5 failed and
+// waiting for their retry. The oldest are few of a kind: 25 cancelled and 25 done ones of the quiet owner, and 100 in
+// the DLQ that were redriven before.
 const JOBS = `
   WITH RECURSIVE number (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM number WHERE i < $count),
   kind AS (SELECT i, CASE
-    WHEN i <= 25 THEN 'cancelled' WHEN i <= 50 OR i % 20 < 6 THEN 'done' WHEN i % 20 < 11 THEN 'pending' WHEN i % 20 < 15 THEN 'done'
-    WHEN i % 20 < 19 THEN 'failed' ELSE 'dlq' END AS status FROM number)
+    WHEN i <= 25 THEN 'cancelled' WHEN i <= 50 THEN 'done' WHEN i <= 150 THEN 'dlq' WHEN i % 20 < 6 THEN 'done'
+    WHEN i % 20 < 11 THEN 'pending' WHEN i % 20 < 15 THEN 'done' ELSE 'failed' END AS status FROM number)
   INSERT INTO jobs (id, owner_id, task_type, payload, status, priority, retries, max_retries, dlq_redrives, run_at,
                     lease_epoch, result, error, created_at, started_at, finished_at)
   SELECT printf('%08x-%04x-7000-8000-%012x', i >> 16, i & 65535, i),
-    CASE WHEN i <= 50 THEN $quiet WHEN i % 20 BETWEEN 11 AND 14 THEN 'owner-' || (i % 1000) ELSE $busy END,
+    CASE WHEN i <= 50 THEN $quiet WHEN i > 150 AND i % 20 BETWEEN 11 AND 14 THEN 'owner-' || (i % 1000) ELSE $busy END,
     'sleep', '{"ms":0}', status, iif(status = 'pending', 1000, 0), iif(status = 'failed', 1, 0), 3,
     iif(status = 'dlq', 1, 0), iif(status IN ('pending', 'failed'), $now + ${DAY}, $now - ${DAY}),
     iif(status = 'pending', 0, 1), iif(status = 'done', '{"slept_ms":0}', NULL),

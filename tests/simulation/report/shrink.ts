@@ -1,7 +1,7 @@
 import { type Outcome, simulate } from '../simulate.ts';
 import type { Wish } from '../world/plan.ts';
 
-const SIBLINGS = 100;
+const SIBLINGS = 60;
 
 /** A run that fails, and what it was asked for. */
 export interface Failure {
@@ -15,9 +15,15 @@ export interface Failure {
  */
 export async function shrink(failure: Failure): Promise<Failure> {
   let best = await withSteps(failure);
-  for (const smaller of [fewerFaults, fewerHosts, fewerSteps, siblings]) best = await smaller(best);
+  for (let size = Number.POSITIVE_INFINITY; sizeOf(best) < size; ) {
+    size = sizeOf(best);
+    for (const smaller of [fewerFaults, fewerHosts, fewerSteps, siblings]) best = await smaller(best);
+  }
   return best;
 }
+
+const sizeOf = ({ outcome: { plan } }: Failure): number =>
+  plan.steps + plan.faults.size + plan.workers + plan.coordinators;
 
 /** The failure under another wish, where it breaks the same law. */
 async function again({ outcome: { breaches } }: Failure, wish: Wish): Promise<Failure | undefined> {
