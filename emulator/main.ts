@@ -45,6 +45,17 @@ export async function run(argv: string[]): Promise<void> {
     .description('apply pending migrations')
     .option('--libsql <url>', 'to a libSQL database; its token is LIBSQL_AUTH_TOKEN')
     .action(({ libsql }: { libsql?: string }) => (libsql ? applyToLibsql(libsql) : applyMigrations()));
+  program
+    .command('backup')
+    .description('write a verified copy of the database, which may be in use')
+    .argument('<file>', 'where to')
+    .option('--force', 'replace a file that is there')
+    .action(backUpTo);
+  program
+    .command('restore')
+    .description('put a copy in the place of the database, whose files are put aside')
+    .argument('<file>', 'a backup')
+    .action(restoreFrom);
   try {
     await program.parseAsync(argv);
   } catch (error) {
@@ -120,6 +131,21 @@ async function applyToLibsql(url: string): Promise<void> {
 
 const say = (applied: readonly string[]): unknown =>
   process.stdout.write(applied.length > 0 ? `applied ${applied.join(', ')}\n` : 'nothing to apply\n');
+
+async function backUpTo(file: string, { force }: { force?: boolean }): Promise<void> {
+  const { DB_PATH } = readSettings(process.env);
+  const { backUp } = await import('./storage/backup.ts');
+  const contents = await backUp(DB_PATH, file, join(root, 'migrations'), force);
+  process.stdout.write(`backed up ${DB_PATH} to ${file}: ${contents}, verified\n`);
+}
+
+async function restoreFrom(file: string): Promise<void> {
+  const { DB_PATH } = readSettings(process.env);
+  const { restore } = await import('./storage/restore.ts');
+  const { contents, aside } = await restore(file, DB_PATH, join(root, 'migrations'), new Date().toISOString());
+  const before = aside ? `; the files before it are in ${aside}` : '';
+  process.stdout.write(`restored ${DB_PATH} from ${file}: ${contents}${before}\n`);
+}
 
 /** A signal may come twice (from a terminal and from npm): the second changes nothing. */
 function stopOnSignal(stop: () => Promise<void>): void {

@@ -18,13 +18,14 @@ export function inspect(path: string, folder: string): void {
   const stat = existsSync(path) ? statSync(path) : undefined;
   if (stat?.isDirectory()) throw new DatabaseError(`DB_PATH is ${path}, which is a folder; it may be a file.`);
   if (!stat?.size) return;
-  // A writer would merge a journal that lies there; where none does, only a writer removes the empty one it makes.
-  const readonly = ['-wal', '-journal'].some((suffix) => existsSync(path + suffix));
-  const problem = problemOf(path, readonly, folder);
+  const problem = problemOf(path, folder);
   if (problem) throw new DatabaseError(`${path} ${problem}; nothing was changed.`);
 }
 
-function problemOf(path: string, readonly: boolean, folder: string): string | undefined {
+/** Why this file is not one to work on, as the end of a sentence; undefined for an empty one and for ours. */
+export function problemOf(path: string, folder: string): string | undefined {
+  // A writer would merge a journal that lies there; where none does, only a writer removes the empty one it makes.
+  const readonly = ['-wal', '-journal'].some((suffix) => existsSync(path + suffix));
   let db: Sqlite.Database | undefined;
   try {
     db = new Sqlite(path, { readonly });
@@ -37,7 +38,6 @@ function problemOf(path: string, readonly: boolean, folder: string): string | un
   }
 }
 
-/** Why this database is not one to work on, as the end of a sentence; undefined for an empty one and for ours. */
 function foreignTo(db: Sqlite.Database, folder: string): string | undefined {
   const objects = db.prepare("SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'").pluck().all();
   if (objects.length === 0) return undefined;

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import type { Database, SqlValue, Statement } from '../core/database.ts';
@@ -20,8 +20,9 @@ export class DatabaseError extends Error {
 /** Opens the file for reading and writing, its folder made private if it is new, every pragma set and checked. */
 export function openSqlite(path: string, synchronous: 'normal' | 'full'): Sqlite.Database {
   const db = open(path);
+  const file = fileAt(path);
   try {
-    requireVersion(db);
+    requireVersion(db.prepare('SELECT sqlite_version()').pluck().get() as string);
     db.pragma('busy_timeout = 5000');
     set(db, 'journal_mode', 'wal');
     set(db, 'synchronous', synchronous === 'full' ? 2 : 1);
@@ -32,6 +33,8 @@ export function openSqlite(path: string, synchronous: 'normal' | 'full'): Sqlite
     set(db, 'wal_autocheckpoint', 4000);
     // The port waits for other writers itself, without holding up the event loop.
     db.pragma('busy_timeout = 0');
+    // Whoever waited above for a restore to end has the file that it put aside.
+    if (fileAt(path) !== file) throw new DatabaseError(`${path} was replaced while it was opened; start again.`);
     return db;
   } catch (error) {
     db.close();
@@ -42,14 +45,26 @@ export function openSqlite(path: string, synchronous: 'normal' | 'full'): Sqlite
 function open(path: string): Sqlite.Database {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    createPrivate(path);
     return new Sqlite(path);
   } catch (error) {
     throw new DatabaseError(`DB_PATH is ${path}, which cannot be opened: ${(error as Error).message}.`);
   }
 }
 
-function requireVersion(db: Sqlite.Database): void {
-  const version = db.prepare('SELECT sqlite_version()').pluck().get() as string;
+/** SQLite would make it readable for all; what it makes beside a database is as private as that. */
+function createPrivate(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
+const fileAt = (path: string): bigint | undefined => statSync(path, { bigint: true, throwIfNoEntry: false })?.ino;
+
+/** Throws for a build of SQLite that is too old to be trusted with a database. */
+export function requireVersion(version: string): void {
   const order = new Intl.Collator('en', { numeric: true });
   if (order.compare(version, OLDEST_SQLITE) < 0)
     throw new DatabaseError(`This SQLite is ${version}; ${OLDEST_SQLITE} or newer is needed.`);
