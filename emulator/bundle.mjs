@@ -15,12 +15,15 @@ export function writeWhole(path, contents) {
 }
 
 /**
- * Bundles the emulator, packages left out, to dist/emulator/main.mjs and chunks beside it.
+ * Bundles the emulator, packages left out, to dist/emulator/main.mjs, with its thread and chunks beside it.
  * @param {string} root
  */
 export async function bundleEmulator(root) {
   const { outputFiles } = await build({
-    entryPoints: { main: join(root, 'emulator/main.ts') },
+    entryPoints: {
+      main: join(root, 'emulator/main.ts'),
+      'checkpoint-thread': join(root, 'emulator/storage/checkpoint-thread.ts'),
+    },
     outdir: join(root, 'dist/emulator'),
     outExtension: { '.js': '.mjs' },
     bundle: true,

@@ -40,7 +40,7 @@ export class GroupingPort extends SqlitePort {
     if (only && group.length === 1) return super.batch(only.statements).then(only.resolve, only.reject);
     try {
       const all = this.db.transaction(() => group.map((one) => this.#attempt(one)));
-      for (const tell of await this.patiently(() => all.immediate())) tell();
+      for (const tell of await this.patiently(() => this.counting(() => all.immediate()))) tell();
     } catch (error) {
       for (const { reject } of group) reject(error);
     }
@@ -49,7 +49,7 @@ export class GroupingPort extends SqlitePort {
   /** Does one batch under a savepoint of its own; what is to be told its caller once the group is committed. */
   #attempt({ statements, resolve, reject }: Waiting): () => void {
     try {
-      const results = this.db.transaction(() => this.runAll(statements))();
+      const results = this.counting(() => this.db.transaction(() => this.runAll(statements))());
       return () => resolve(results);
     } catch (error) {
       // A full disk, for one, ends the transaction whole.

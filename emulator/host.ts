@@ -12,6 +12,8 @@ import { inspect, migrate, pendingIn } from './migrate.ts';
 import { makeOutbound } from './outbound.ts';
 import { makeRouter } from './router.ts';
 import { DatabaseError, openSqlite } from './sqlite.ts';
+import { keepLogShort } from './storage/checkpoint.ts';
+import { warnOfReaders } from './storage/privacy.ts';
 import { refuseBadCrons, Ticker } from './ticker.ts';
 
 /** What one process does of the whole. */
@@ -42,6 +44,7 @@ export async function startHost(root: string, settings: Settings, parts: readonl
   let router = makeRouter(functions, env);
   let server: Server | undefined;
   let poll: NodeJS.Timeout | undefined;
+  const checkpoints = keepLogShort(settings.DB_PATH, log);
 
   const close = async () => {
     clearInterval(poll);
@@ -50,6 +53,7 @@ export async function startHost(root: string, settings: Settings, parts: readonl
     await ticker.stop();
     await closed;
     await outbound.close();
+    await checkpoints.stop();
     db.close();
   };
   try {
@@ -86,6 +90,7 @@ function openDatabase(root: string, settings: Settings, log: Logger) {
   const folder = join(root, 'migrations');
   inspect(settings.DB_PATH, folder);
   const db = openSqlite(settings.DB_PATH, settings.DB_SYNCHRONOUS);
+  warnOfReaders(settings.DB_PATH, log);
   if (settings.MIGRATE_ON_START) {
     const applied = migrate(db, folder);
     if (applied.length > 0) log('info', 'migrated', { applied });

@@ -126,7 +126,14 @@ const success = (
 
 /** Every problem an endpoint can answer: those it names, and those that follow from what it takes. */
 function problemsOf(endpoint: Endpoint, limited: boolean): ProblemCode[] {
-  const codes: ProblemCode[] = ['bad_parameter', 'internal', 'misconfigured', 'database_busy', 'database_unavailable'];
+  const codes: ProblemCode[] = [
+    'bad_parameter',
+    'internal',
+    'misconfigured',
+    'database_busy',
+    'database_unavailable',
+    'storage_full',
+  ];
   codes.push(...(endpoint.problems ?? []));
   if (limited) codes.push('rate_limited');
   if (endpoint.access !== 'anyone') codes.push('unauthorized');
@@ -140,7 +147,7 @@ function problemResponses(codes: readonly ProblemCode[], common: Json): Json {
   const responses: Json = {};
   for (const status of [...new Set(codes.map((code) => problems[code][0]))].sort()) {
     const here = codes.filter((code) => problems[code][0] === status);
-    const retry = status === 429 || status === 503 ? { 'Retry-After': text('Seconds to wait', '1') } : {};
+    const retry = [429, 503, 507].includes(status) ? { 'Retry-After': text('Seconds to wait', '1') } : {};
     responses[status] = {
       description: here.map((code) => `\`${code}\`: ${problems[code][1]}`).join('; '),
       headers: { ...common, ...retry },
@@ -190,6 +197,7 @@ function tickOperation(ticks: readonly Tick[]): Json {
           'misconfigured',
           'database_busy',
           'database_unavailable',
+          'storage_full',
         ],
         limitHeaders,
       ),

@@ -95,7 +95,7 @@ export class SqlitePort implements Database {
     return this.patiently(() => {
       const readonly = (statements as BoundStatement[]).every(({ sql }) => this.compile(sql).readonly);
       const work = this.db.transaction(() => this.runAll<Row>(statements));
-      return readonly ? work.deferred() : work.immediate();
+      return readonly ? work.deferred() : this.counting(() => work.immediate());
     });
   }
 
@@ -104,6 +104,17 @@ export class SqlitePort implements Database {
     return (statements as BoundStatement[]).map(({ sql, values }) => ({
       results: this.run<Row>(this.compile(sql), values),
     }));
+  }
+
+  /** Does work that changes everything or, where it throws, nothing. */
+  counting<Result>(work: () => Result): Result {
+    const before = this.changes;
+    try {
+      return work();
+    } catch (error) {
+      this.changes = before;
+      throw error;
+    }
   }
 
   compile(sql: string): Sqlite.Statement {

@@ -1,6 +1,7 @@
 import cron, { type ScheduledTask } from 'node-cron';
 import type { Env } from '../core/context.ts';
 import { SettingError, type Settings, settingsTable } from '../core/settings.ts';
+import { causeOf } from '../core/storage-fault.ts';
 import type { Loaded } from './functions.ts';
 
 /** Throws a SettingError for an expression that node-cron does not take; the core knows their outer shape only. */
@@ -12,6 +13,7 @@ export function refuseBadCrons(settings: Settings): void {
 }
 
 const LATE_MS = 50;
+const TELL_AGAIN_MS = 60_000;
 
 /** Runs ticks by their cron schedules, and on demand; at most one run of each is waiting to begin. */
 export class Ticker {
@@ -22,6 +24,7 @@ export class Ticker {
   #ticks: readonly Loaded[];
   readonly #alarms = new Map<string, NodeJS.Timeout>();
   readonly #scheduled = new Set<string>();
+  readonly #told = new Map<string, { cause: string; at: number }>();
   #stopped = false;
 
   constructor(env: Env, ticks: readonly Loaded[]) {
@@ -68,11 +71,20 @@ export class Ticker {
       if (joined) return;
       const ms = Math.round((performance.now() - start) * 100) / 100;
       const idle = Object.values(counts).every((n) => n === 0);
+      if (!idle) this.#told.delete(name);
       this.#env.LOG?.(idle ? 'debug' : 'info', 'tick', { tick: name, ...counts, ms });
       if (next_at !== undefined) this.wakeAt(name, next_at);
     } catch (error) {
-      this.#env.LOG?.('error', 'tick failed', { tick: name, cause: String((error as Error)?.stack ?? error) });
+      this.#tell(name, causeOf(error));
     }
+  }
+
+  /** A fault that lasts is told once a minute, however often its tick runs. */
+  #tell(name: string, cause: string): void {
+    const told = this.#told.get(name);
+    const again = told?.cause === cause && performance.now() - told.at < TELL_AGAIN_MS;
+    if (!again) this.#told.set(name, { cause, at: performance.now() });
+    this.#env.LOG?.(again ? 'debug' : 'error', 'tick failed', { tick: name, cause });
   }
 
   /** Runs a tick at a time in the next minute: the cron may be seconds away, and what falls due is started on time. */

@@ -12,6 +12,7 @@ import { closeGently, listen, urlOf } from './listen.ts';
 import { makeLogger } from './log.ts';
 import { makeOutbound } from './outbound.ts';
 import { DatabaseError } from './sqlite.ts';
+import { warnOfReaders } from './storage/privacy.ts';
 import { refuseBadCrons, Ticker } from './ticker.ts';
 import { Forwarder } from './workerd/forward.ts';
 import { loadMiniflare, startApart } from './workerd/start.ts';
@@ -28,6 +29,7 @@ export async function startWorkerd(root: string, settings: Settings): Promise<Ho
   const outbound = makeOutbound(settings.WEBHOOK_ALLOW_PRIVATE);
   const folder = resolve(dirname(settings.DB_PATH), 'workerd');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
+  warnOfReaders(folder, log);
   const options = () => workerOptions(join(root, 'dist'), folder, outbound, log);
   const runtime = await startApart(root, await options());
   const forwarder = new Forwarder();

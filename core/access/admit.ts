@@ -1,8 +1,18 @@
 import type { Context } from '../context.ts';
+import type { Statement } from '../database.ts';
 import { Problem } from '../http/problem.ts';
 import { digest, sameDigest } from '../ids.ts';
 import type { Settings } from '../settings.ts';
-import { type Bucket, limitHeaders, restamp, secondsUntilToken, takeByToken, takeFrom } from './rate-limit.ts';
+import { isFull } from '../storage-fault.ts';
+import {
+  type Bucket,
+  limitHeaders,
+  refilled,
+  restamp,
+  secondsUntilToken,
+  takeByToken,
+  takeFrom,
+} from './rate-limit.ts';
 
 /** Who asks. `id` is the owner_id of what they schedule. */
 export interface Caller {
@@ -30,7 +40,7 @@ const BUCKET = 'SELECT tokens, at FROM rate_limits WHERE bucket = ?1';
  */
 export async function admit(ctx: Context, request: Request, access: Access): Promise<Admission> {
   const token = request.headers.get('x-user-auth');
-  const found = access === 'anyone' || !token ? undefined : await recognise(ctx, token);
+  const found = access === 'anyone' || !token ? undefined : await recognise(ctx, request, token);
   if (!found) {
     const headers = await takeAsStranger(ctx, request);
     if (access === 'anyone') return { headers };
@@ -57,28 +67,40 @@ interface Found {
   taken: boolean;
 }
 
-async function recognise(ctx: Context, token: string): Promise<Found | undefined> {
+async function recognise(ctx: Context, request: Request, token: string): Promise<Found | undefined> {
   const hash = digest(token);
   const bootstrap = ctx.settings.BOOTSTRAP_ADMIN_TOKEN;
   if (bootstrap && sameDigest(hash, bootstrapDigest(ctx.settings))) {
-    return { caller: { id: 'bootstrap', role: 'admin' }, ...(await take(ctx, 'bootstrap', false)) };
+    return { caller: { id: 'bootstrap', role: 'admin' }, ...(await take(ctx, request, 'bootstrap', false)) };
   }
-  const [took, users] = await ctx.db.batch<Caller & Bucket>([
-    takeByToken(ctx, hash),
-    ctx.db.prepare(LOOK_UP).bind(hash),
-  ]);
-  const user = users?.results[0];
-  return user && { caller: { id: user.id, role: user.role }, bucket: user, taken: took?.results.length === 1 };
+  const look = ctx.db.prepare(LOOK_UP).bind(hash);
+  const { row: user, ...charged } = await charge<Caller & Bucket>(ctx, request, takeByToken(ctx, hash), look);
+  return user ? { caller: { id: user.id, role: user.role }, ...charged } : undefined;
 }
 
-async function take(ctx: Context, name: string, anonymous: boolean): Promise<{ bucket: Bucket; taken: boolean }> {
-  const [took, left] = await ctx.db.batch<Bucket>([takeFrom(ctx, name, anonymous), ctx.db.prepare(BUCKET).bind(name)]);
-  return { bucket: left?.results[0] as Bucket, taken: took?.results.length === 1 };
+const take = (ctx: Context, request: Request, name: string, anonymous: boolean) =>
+  charge<Bucket>(ctx, request, takeFrom(ctx, name, anonymous), ctx.db.prepare(BUCKET).bind(name));
+
+/**
+ * Takes a token and reads what is left. Where the storage is full, a request that only reads is let in without a
+ * charge while its bucket would hold a token: docs/decisions/0014.
+ */
+async function charge<Row extends Bucket>(ctx: Context, request: Request, take: Statement, look: Statement) {
+  try {
+    const [took, left] = await ctx.db.batch<Row>([take, look]);
+    const row = left?.results[0];
+    return { row, bucket: row as Bucket, taken: took?.results.length === 1 };
+  } catch (error) {
+    if (request.method !== 'GET' || !isFull(error)) throw error;
+    const row = await look.first<Row>();
+    const bucket = refilled(ctx, row);
+    return { row: row ?? undefined, bucket, taken: bucket.tokens >= 1 };
+  }
 }
 
 async function takeAsStranger(ctx: Context, request: Request): Promise<Record<string, string>> {
   const name = `ip:${clientAddress(ctx, request)}`;
-  const { bucket, taken } = await take(ctx, name, true);
+  const { bucket, taken } = await take(ctx, request, name, true);
   return spend(ctx, name, bucket, taken);
 }
 

@@ -38,6 +38,16 @@ export async function restamp(ctx: Context, name: string, bucket: Bucket): Promi
   return { ...bucket, at: now };
 }
 
+/** The tokens of a bucket by now, as the statement that takes one reckons; a bucket that is not there yet is full. */
+export function refilled(ctx: Context, bucket: { tokens: number | null; at: number | null } | null): Bucket {
+  const { RL_CAPACITY, RL_WINDOW_MS } = ctx.settings;
+  const now = ctx.now();
+  const { tokens, at } = bucket ?? {};
+  if (typeof tokens !== 'number' || typeof at !== 'number') return { tokens: RL_CAPACITY, at: now };
+  const gained = Math.max(0, now - at) * (RL_CAPACITY / RL_WINDOW_MS);
+  return { tokens: Math.min(RL_CAPACITY, tokens + gained), at: Math.max(at, now) };
+}
+
 const terms = (ctx: Context): [number, number, number, number] => {
   const { RL_CAPACITY, RL_WINDOW_MS } = ctx.settings;
   return [RL_CAPACITY, ctx.now(), RL_CAPACITY / RL_WINDOW_MS, RL_WINDOW_MS];

@@ -1,6 +1,7 @@
 import { type Access, admit, type Caller } from '../access/admit.ts';
 import { onOneClock } from '../clock.ts';
 import { type Context, contextOf, type Env, type Invocation } from '../context.ts';
+import { causeOf } from '../storage-fault.ts';
 import { type Output, type Schema, summaryOf, validate } from '../validate.ts';
 import { readJson, refuseBody } from './json.ts';
 import { asProblem, Problem, type ProblemCode } from './problem.ts';
@@ -96,8 +97,7 @@ export function endpoint<
 /** The Response for what went wrong; a fault of ours is logged with its cause, which the client never sees. */
 export function answerProblem(error: unknown, env: Env, headers: Record<string, string> = {}): Response {
   const problem = asProblem(error);
-  if (problem.status >= 500)
-    env.LOG?.('error', problem.message, { code: problem.code, cause: String((error as Error)?.stack ?? error) });
+  if (problem.status >= 500) env.LOG?.('error', problem.message, { code: problem.code, cause: causeOf(error) });
   return problem.toResponse(headers);
 }
 

@@ -1,5 +1,6 @@
 import { isPassing } from '../repeat.ts';
 import { SettingError } from '../settings.ts';
+import { isFull } from '../storage-fault.ts';
 
 /** Every problem there is: its stable `code`, its status and its title. Clients may rely on all three. */
 export const problems = {
@@ -29,6 +30,7 @@ export const problems = {
   misconfigured: [503, 'A setting of the service is wrong'],
   database_busy: [503, 'The database is busy'],
   database_unavailable: [503, 'The database does not answer'],
+  storage_full: [507, 'The storage is full'],
 } as const satisfies Record<string, readonly [number, string]>;
 
 export type ProblemCode = keyof typeof problems;
@@ -86,6 +88,12 @@ export class Problem extends Error {
 const unavailable =
   /SQLITE_(READONLY|IOERR|CORRUPT|FULL|CANTOPEN|NOTADB|PROTOCOL|NOMEM)|D1_ERROR|database is not answering|binding DB/;
 
+const words: [RegExp, string][] = [
+  [/SQLITE_READONLY/, 'The database can only be read at the moment. Try again later.'],
+  [/SQLITE_IOERR/, 'The disk of the database does not work as it should. Try again later.'],
+  [/SQLITE_(CORRUPT|NOTADB)/, 'The database is damaged; whoever runs the service has to restore it.'],
+];
+
 /** What the world did wrong, as a Problem. Anything unforeseen becomes `internal`, its text kept from the client. */
 export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
@@ -97,11 +105,16 @@ export function asProblem(error: unknown): Problem {
   if (/SQLITE_BUSY|database is locked/i.test(text)) {
     return new Problem('database_busy', 'Another writer holds the database. Try again.', again);
   }
+  if (isFull(error)) {
+    const detail = 'The storage of the service is full: nothing can be written until there is space again.';
+    return new Problem('storage_full', detail, { headers: { 'retry-after': '10' } });
+  }
   if (/no such (table|column)/i.test(text)) {
     return new Problem('database_unavailable', 'The database is not migrated to this version.', again);
   }
   if (unavailable.test(text) || isPassing(error)) {
-    return new Problem('database_unavailable', 'The database does not work as it should. Try again.', again);
+    const [, detail] = words.find(([said]) => said.test(text)) ?? [];
+    return new Problem('database_unavailable', detail ?? 'The database does not work as it should. Try again.', again);
   }
   return new Problem('internal', 'The request failed for a reason that is in the log of the service.');
 }

@@ -3,6 +3,7 @@ import { newId } from '../ids.ts';
 import { claim } from '../lifecycle/claim.ts';
 import { type Outcome, type SettleCounts, type Settled, settle } from '../lifecycle/settle.ts';
 import { mayQuery } from '../query-count.ts';
+import { causeOf, isFull } from '../storage-fault.ts';
 import { fold } from '../views/fold.ts';
 import { wake } from '../wake.ts';
 import { Hands, type Slots } from './hands.ts';
@@ -15,6 +16,8 @@ const AHEAD_MS = 50;
 const SETTLE_SET = 500;
 const SETTLE_CHARACTERS = 300_000;
 const MAX_SETTLE_TRIES = 6;
+/** Some hours: from the sixth on they are three seconds apart. */
+const MAX_FULL_TRIES = 10_000;
 /** Transitions after which a busy worker adds them to the counts of the report. */
 const FOLD_AFTER = 4000;
 
@@ -29,6 +32,7 @@ export class Worker {
   readonly #watch: Watch;
   readonly #end: number;
   #unfolded = 0;
+  #warnAgain = 0;
   #rouse = () => {};
 
   constructor(ctx: Context, tasks: Tasks, slots: Slots) {
@@ -96,7 +100,11 @@ export class Worker {
       await work();
     } catch (error) {
       if (!this.#hands.busy) throw error;
-      this.#ctx.log('warn', 'The database failed a worker that goes on.', { worker: this.id, cause: String(error) });
+      // While it lasts, once a minute is often enough.
+      if (this.#ctx.now() >= this.#warnAgain) {
+        this.#warnAgain = this.#ctx.now() + 60_000;
+        this.#ctx.log('warn', 'The database failed a worker that goes on.', { worker: this.id, cause: causeOf(error) });
+      }
       await this.#ctx.sleep(100);
     }
   }
@@ -130,9 +138,14 @@ export class Worker {
       try {
         return await settle(this.#ctx, this.id, set);
       } catch (error) {
-        if (tries >= MAX_SETTLE_TRIES) throw error;
-        this.#ctx.log('warn', 'Outcomes could not be written yet.', { worker: this.id, tries, cause: String(error) });
-        await this.#ctx.sleep(50 * 2 ** tries);
+        // On a full disk no other worker can claim these jobs either: their outcomes are kept until there is space.
+        const waits = isFull(error) && tries < MAX_FULL_TRIES && !this.#stopping;
+        if (tries >= MAX_SETTLE_TRIES && !waits) throw error;
+        const cause = causeOf(error);
+        if (tries <= MAX_SETTLE_TRIES)
+          this.#ctx.log('warn', 'Outcomes could not be written yet.', { worker: this.id, tries, cause });
+        const signal = tries < MAX_SETTLE_TRIES ? undefined : this.#ctx.env.STOPPING;
+        await this.#ctx.sleep(50 * 2 ** Math.min(tries, MAX_SETTLE_TRIES), signal);
       }
     }
   }

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Env } from '../../core/context.ts';
-import type { Database } from '../../core/database.ts';
 import { openSqlite, SqlitePort } from '../../emulator/sqlite.ts';
 import { endpoints, ticks } from '../../functions/index.ts';
 import { routed, rowCounts } from '../support/contract.ts';
+import { broken } from '../support/full.ts';
 import { ADMIN, System } from '../support/system.ts';
 
 // `routed` holds every problem to having no stack and no SQL text in it; `logged` is what the host is told instead.
@@ -42,12 +42,6 @@ function answersOf(more: Partial<Env>, without: string[] = []) {
     }),
   );
 }
-
-const broken = (error: unknown): Database => {
-  const fail = () => Promise.reject(error);
-  const statement = { bind: () => statement, all: fail, first: fail };
-  return { prepare: () => statement, batch: fail };
-};
 
 describe('Every route answers 503 with a code, and not a word of the inside', () => {
   test('over a database that was never migrated', async () => {
@@ -93,7 +87,6 @@ describe('Every route answers 503 with a code, and not a word of the inside', ()
     ['database is locked', 'SQLITE_BUSY_SNAPSHOT', 'database_busy'],
     ['disk I/O error', 'SQLITE_IOERR_WRITE', 'database_unavailable'],
     ['database disk image is malformed', 'SQLITE_CORRUPT', 'database_unavailable'],
-    ['database or disk is full', 'SQLITE_FULL', 'database_unavailable'],
     ['attempt to write a readonly database', 'SQLITE_READONLY', 'database_unavailable'],
     ['unable to open database file', 'SQLITE_CANTOPEN', 'database_unavailable'],
     ['D1_ERROR: no such table: jobs: SQLITE_ERROR', undefined, 'database_unavailable'],
@@ -107,6 +100,24 @@ describe('Every route answers 503 with a code, and not a word of the inside', ()
       expect(headers.get('retry-after')).toBe('1');
     }
   });
+});
+
+test.each([
+  ['database or disk is full', 'SQLITE_FULL'],
+  ['disk I/O error', 'SQLITE_IOERR_SHMSIZE'],
+  ['D1_ERROR: database or disk is full: SQLITE_FULL', undefined],
+  ['D1_ERROR: Exceeded maximum DB size', undefined],
+  ['SERVER_ERROR: Server returned HTTP status 400: SQLite error: database or disk is full', undefined],
+])('over a database that says "%s" (%s) every route answers 507, and when to come again', async (message, code) => {
+  const error = Object.assign(new Error(message), code && { code });
+  for (const { name, status, headers, json } of await answersOf({ DB: broken(error) })) {
+    expect({ name, status, code: json.code }).toEqual({ name, status: 507, code: 'storage_full' });
+    expect(JSON.stringify(json)).not.toContain(message);
+    expect(headers.get('retry-after')).toBe('10');
+  }
+  // What the storage says is a line; where it was said helps nobody.
+  expect(logged.filter((line) => line.includes(message))).toHaveLength(routes.length);
+  expect(logged.join()).not.toMatch(/\.ts:\d/);
 });
 
 test('over a file that can only be read whatever writes is a 503; the health check and idle ticks do not write', async () => {

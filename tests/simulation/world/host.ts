@@ -97,7 +97,7 @@ export class Host implements Owner {
     this.#fly(tick, async () => {
       const response = await tick.fetch(request, this.env);
       if (response.ok) return response.json();
-      if (response.status !== 503 || !this.#port.harmed)
+      if (![503, 507].includes(response.status) || !this.#port.harmed)
         this.#world.breach('answer', `${tick.name} was answered ${response.status} ${await response.text()}`);
       return {};
     });
