@@ -42,7 +42,10 @@ export class GroupingPort extends SqlitePort {
       const all = this.db.transaction(() => group.map((one) => this.#attempt(one)));
       for (const tell of await this.patiently(() => this.counting(() => all.immediate()))) tell();
     } catch (error) {
-      for (const { reject } of group) reject(error);
+      if (String((error as { code?: string }).code).startsWith('SQLITE_BUSY'))
+        for (const { reject } of group) reject(error);
+      // Nothing was stored; which of them a full disk or a damaged page is in the way of is found one by one.
+      else for (const { statements, resolve, reject } of group) await super.batch(statements).then(resolve, reject);
     }
   }
 

@@ -11,7 +11,7 @@ export const LOG_LIMIT = 64 * 1024 * 1024;
 const LOOK_MS = 1000;
 /** Clearly less than a writer waits before its caller is told that the database is busy. */
 const WAIT_MS = 500;
-const FIRST_PAUSE_MS = 2000;
+const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 60_000;
 
 /** Looks at the log beside a database once a second, and empties it when it has grown past LOG_LIMIT. */

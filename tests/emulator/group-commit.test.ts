@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { GroupingPort } from '../../emulator/group-commit.ts';
 import { openSqlite } from '../../emulator/sqlite.ts';
+import { damage } from '../support/damage.ts';
 import { tempFolder } from '../support/server.ts';
 
 const folder = tempFolder();
@@ -47,6 +48,17 @@ test('on a full disk a batch is stored exactly when its caller was told so', asy
   expect(ended.map(({ status }) => status)).toContain('rejected');
   const told = ended.flatMap(({ status }, n) => (status === 'fulfilled' ? [n] : []));
   expect(port.db.prepare('SELECT n FROM wide ORDER BY n').pluck().all()).toEqual(told);
+});
+
+test('a batch that meets a damaged page is refused alone', async () => {
+  port.db.exec('CREATE TABLE bad (n INTEGER PRIMARY KEY) STRICT');
+  port.db.close();
+  damage(path, 'bad');
+  port = new GroupingPort(openSqlite(path, 'normal'));
+  const bad = port.batch([port.prepare('INSERT INTO t VALUES (9)'), port.prepare('INSERT INTO bad VALUES (1)')]);
+  const ended = await Promise.allSettled([insert(1), bad, insert(2)]);
+  expect(ended.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  expect(stored()).toEqual([1, 2]);
 });
 
 test('a batch sees what an earlier one of the same turn has written', async () => {
