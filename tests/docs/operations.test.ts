@@ -45,14 +45,17 @@ test('the page on operations: a backup made while everything runs is whole, and 
   const first = await start();
   token = (await printed(first, /^admin token: (\S+)$/m))[1] as string;
   await typed([mail, untilBuried]);
-  expect(await typed(blocks('## Backup'))).toMatch(/^ok$/m);
-  await expect(typed(blocks('## Backup'))).rejects.toThrow('already exists');
+  expect(await typed(blocks('## Backup'))).toMatch(
+    /^backed up \S+ to backup\.db: .* 1 job \(1 dlq\), 1 user, verified$/m,
+  );
+  await expect(typed(blocks('## Backup'))).rejects.toThrow('--force replaces it');
+  await expect(typed(blocks('## Restore'))).rejects.toThrow('is open in another process');
   // What comes after the backup is gone after the restore.
   await typed([`api $ESCAPEMENT/v1/jobs -d '{ "task_type": "sleep", "payload": { "ms": 1 }, "delay_ms": 60000 }'`]);
   await close(first);
   expect(existsSync(`${folder}/data/jobs.db-wal`)).toBe(false);
   expect(jobs('data/jobs.db')).toHaveLength(2);
-  await typeAlong(blocks('## Restore'), folder);
+  expect((await typeAlong(blocks('## Restore'), folder)).join('')).toMatch(/^restored \S+ from backup\.db: .* 1 job/m);
   expect(jobs('data/jobs.db')).toEqual([{ task_type: 'sendEmail', status: 'dlq' }]);
 });
 
