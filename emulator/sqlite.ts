@@ -54,6 +54,7 @@ function open(path: string): Sqlite.Database {
 
 /** SQLite would make it readable for all; what it makes beside a database is as private as that. */
 function createPrivate(path: string): void {
+  if (path === ':memory:') return;
   try {
     closeSync(openSync(path, 'wx', 0o600));
   } catch (error) {
