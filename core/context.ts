@@ -34,10 +34,14 @@ export interface Env {
   [setting: string]: unknown;
 }
 
-/** What the host knows of one call. `client` is the address of the peer, where the host sees it. */
+/**
+ * What the host knows of one call. `client` is the address of the peer, where the host sees it; `requestId` is the id
+ * under which the host logs the call. A function makes one where there is none.
+ */
 export interface Invocation {
   waitUntil?(work: Promise<unknown>): void;
   client?: string;
+  requestId?: string;
 }
 
 /** Everything a function works with; made from `env` alone, so nothing outlives a call that correctness needs. */
@@ -95,7 +99,8 @@ export const real: Sources = {
     }),
 };
 
-const consoleLog: Logger = (level, message, data) => console[level](JSON.stringify({ level, message, ...data }));
+/** Where a function writes that has no host to log for it. */
+export const consoleLog: Logger = (level, message, data) => console[level](JSON.stringify({ level, message, ...data }));
 
 // Asking the platform for 16 bytes at a time takes longer than all else that a new id needs.
 const pool = new Uint8Array(4096);

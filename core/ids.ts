@@ -1,6 +1,6 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
-import type { Sources } from './context.ts';
+import { type Env, type Invocation, real, type Sources } from './context.ts';
 
 const shape = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -14,6 +14,13 @@ export function newId(sources: Sources): string {
   }
   return asUuid(bytes, 7);
 }
+
+/**
+ * The id of a request: the host's, or a new one. Never what the client sent: two requests could then have one id, and a
+ * line of the log could be made to say what somebody likes.
+ */
+export const requestIdOf = (env: Env, invocation?: Invocation): string =>
+  invocation?.requestId ?? newId(env.SOURCES ?? real);
 
 /** A token of 122 random bits, in the form of a UUIDv4. */
 export const newToken = (sources: Sources): string => asUuid(sources.bytes(16), 4);

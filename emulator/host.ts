@@ -58,7 +58,7 @@ export async function startHost(root: string, settings: Settings, parts: readonl
   };
   try {
     if (parts.includes('api')) {
-      server = await listen(settings, (request, bindings) => router.fetch(request, bindings));
+      server = await listen(settings, log, (request, bindings) => router.fetch(request, bindings));
       await announce(env, settings, urlOf(server, settings));
     } else log('info', 'started', { parts: parts.join(', '), database: settings.DB_PATH });
   } catch (error) {

@@ -2,16 +2,17 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
+import type { Logger } from '../core/context.ts';
 import type { Settings } from '../core/settings.ts';
 import { refuseTarget, refuseWithProblems } from './refuse.ts';
 
 type Answer = Parameters<typeof getRequestListener>[0];
 
 /** Listens for requests. Throws a plain Error with one line where the address or the port cannot be had. */
-export async function listen({ PORT, HOST }: Settings, fetch: Answer): Promise<Server> {
+export async function listen({ PORT, HOST }: Settings, log: Logger, fetch: Answer): Promise<Server> {
   const limits = { headersTimeout: 15_000, requestTimeout: 30_000, keepAliveTimeout: 5000, requireHostHeader: false };
-  const server = createServer(limits, getRequestListener(fetch, { errorHandler: refuseTarget }));
-  refuseWithProblems(server);
+  const server = createServer(limits, getRequestListener(fetch, { errorHandler: () => refuseTarget(log) }));
+  refuseWithProblems(server, log);
   server.listen(PORT, HOST);
   try {
     await once(server, 'listening');

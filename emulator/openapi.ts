@@ -4,16 +4,19 @@ import type { Tick } from '../core/http/tick.ts';
 import { version } from '../core/version.ts';
 import { type Json, Schemas } from './json-schema.ts';
 
+const REQUEST_ID = '019ab2f0-6a3e-7c1d-8b52-4f0e9d3c2a17';
+
 const problemShape: Json = {
   type: 'object',
   description: 'RFC 9457',
-  required: ['type', 'title', 'status', 'detail', 'code'],
+  required: ['type', 'title', 'status', 'detail', 'code', 'request_id'],
   properties: {
     type: { type: 'string', format: 'uri' },
     title: { type: 'string' },
     status: { type: 'integer' },
     detail: { type: 'string' },
     code: { type: 'string', enum: Object.keys(problems), description: 'Stable; programs may rely on it' },
+    request_id: { type: 'string', description: 'As in the header X-Request-Id and in the log of the service' },
     errors: {
       type: 'array',
       items: {
@@ -30,6 +33,9 @@ const text = (description: string, example?: string): Json => ({
   schema: { type: 'string' },
   ...(example && { example }),
 });
+const requestIdHeader = {
+  'X-Request-Id': text('The id of this request, which the log of the service has, too', REQUEST_ID),
+};
 const limitHeaders = {
   'RateLimit-Policy': text('The quota (q) and its window in seconds (w)', '"default";q=60;w=60'),
   RateLimit: text('Requests left (r) and seconds until the bucket is full (t)', '"default";r=59;t=1'),
@@ -84,7 +90,7 @@ function tagOf(path: string): string {
 
 function operationOf(endpoint: Endpoint, schemas: Schemas): Json {
   const limited = endpoint.limited !== false;
-  const common = limited ? limitHeaders : {};
+  const common = { ...requestIdHeader, ...(limited && limitHeaders) };
   const parameters = [
     ...schemas.parameters(endpoint.params, 'path'),
     ...schemas.parameters(endpoint.query, 'query'),
@@ -168,6 +174,7 @@ const problemExample = (code: ProblemCode): Json => ({
   status: problems[code][0],
   detail: `${problems[code][1]}.`,
   code,
+  request_id: REQUEST_ID,
 });
 
 function tickOperation(ticks: readonly Tick[]): Json {
@@ -187,7 +194,7 @@ function tickOperation(ticks: readonly Tick[]): Json {
       { name: 'name', in: 'path', required: true, schema: { type: 'string', enum: ticks.map(({ name }) => name) } },
     ],
     responses: {
-      200: { description: 'What the tick did', content: json(schema, example) },
+      200: { description: 'What the tick did', headers: requestIdHeader, content: json(schema, example) },
       ...problemResponses(
         [
           'unauthorized',
@@ -199,7 +206,7 @@ function tickOperation(ticks: readonly Tick[]): Json {
           'database_unavailable',
           'storage_full',
         ],
-        limitHeaders,
+        { ...requestIdHeader, ...limitHeaders },
       ),
     },
   };

@@ -1,20 +1,29 @@
 import { type Server, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { type Logger, real } from '../core/context.ts';
 import { Problem } from '../core/http/problem.ts';
+import { newId } from '../core/ids.ts';
 
 /** The answer to a request that is HTTP, but whose target or Host header makes no URL. */
-export const refuseTarget = (): Response =>
-  new Problem('malformed_request', 'The path and the Host header make no URL.').toResponse();
+export const refuseTarget = (log: Logger): Response =>
+  refuse(log, new Problem('malformed_request', 'The path and the Host header make no URL.'));
+
+/** The answer for a problem that no function has seen, with an id of its own, which the log has too. */
+export function refuse(log: Logger, problem: Problem): Response {
+  const requestId = newId(real);
+  log('info', 'request refused', { request_id: requestId, status: problem.status, code: problem.code });
+  return problem.toResponse(requestId);
+}
 
 /** Answers what Node itself refuses, before a function sees it, with a problem where Node would send a bare status. */
-export function refuseWithProblems(server: Server): void {
+export function refuseWithProblems(server: Server, log: Logger): void {
   // Node answers 417 to an expectation it does not know; a server may as well not mind (RFC 9110, 10.1.1).
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     // An answer that has begun cannot be taken back.
     const begun = (socket as { _httpMessage?: { headersSent: boolean } })._httpMessage?.headersSent;
     if (!socket.writable || begun) return socket.destroy();
-    void textOf(problemOf(error)).then((text) => socket.end(text));
+    void textOf(refuse(log, problemOf(error))).then((text) => socket.end(text));
   });
 }
 
@@ -25,10 +34,10 @@ function problemOf({ code }: NodeJS.ErrnoException): Problem {
   return new Problem('malformed_request', 'The request is not valid HTTP.');
 }
 
-async function textOf(problem: Problem): Promise<string> {
-  const { status, headers } = problem.toResponse();
-  const body = await problem.toResponse().text();
-  const type = `content-type: ${headers.get('content-type')}`;
-  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, type, `content-length: ${Buffer.byteLength(body)}`];
-  return [...lines, 'connection: close', '', body].join('\r\n');
+async function textOf(response: Response): Promise<string> {
+  const { status } = response;
+  const body = await response.text();
+  const headers = [...response.headers].map(([name, value]) => `${name}: ${value}`);
+  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...headers];
+  return [...lines, `content-length: ${Buffer.byteLength(body)}`, 'connection: close', '', body].join('\r\n');
 }

@@ -32,7 +32,7 @@ export async function startWorkerd(root: string, settings: Settings): Promise<Ho
   warnOfReaders(folder, log);
   const options = () => workerOptions(join(root, 'dist'), folder, outbound, log);
   const runtime = await startApart(root, await options());
-  const forwarder = new Forwarder();
+  const forwarder = new Forwarder(log);
   let ready = runtime.ready;
   let ticker: Ticker | undefined;
   let server: Server | undefined;
@@ -47,7 +47,7 @@ export async function startWorkerd(root: string, settings: Settings): Promise<Ho
     await migrate(db, join(root, 'migrations'), settings, folder, log);
     const env = { ...settingTexts(), DB: db, LOG: log };
     ticker = new Ticker(env, ticksOf(runtime, settings));
-    server = await listen(settings, async (request, { incoming }) =>
+    server = await listen(settings, log, async (request, { incoming }) =>
       forwarder.forward(request, await ready, incoming.socket?.remoteAddress),
     );
     await announce(env, { ...settings, DB_PATH: folder }, urlOf(server, settings));

@@ -1,8 +1,10 @@
 import { type Access, admit, type Caller } from '../access/admit.ts';
 import { onOneClock } from '../clock.ts';
-import { type Context, contextOf, type Env, type Invocation } from '../context.ts';
+import { type Context, consoleLog, contextOf, type Env, type Invocation } from '../context.ts';
+import { requestIdOf } from '../ids.ts';
 import { causeOf } from '../storage-fault.ts';
 import { type Output, type Schema, summaryOf, validate } from '../validate.ts';
+import { commonHeaders } from './headers.ts';
 import { readJson, refuseBody } from './json.ts';
 import { asProblem, Problem, type ProblemCode } from './problem.ts';
 import { matcherOf } from './route.ts';
@@ -67,6 +69,7 @@ export function endpoint<
   return {
     ...spec,
     async fetch(request, env, invocation) {
+      const requestId = requestIdOf(env, invocation);
       let headers: Record<string, string> = {};
       try {
         const ctx = await onOneClock(contextOf(env, invocation));
@@ -85,20 +88,28 @@ export function endpoint<
         );
         return new Response(JSON.stringify(reply.body), {
           status: reply.status,
-          headers: { 'content-type': 'application/json', ...headers, ...reply.headers },
+          headers: { 'content-type': 'application/json', ...commonHeaders(requestId), ...headers, ...reply.headers },
         });
       } catch (error) {
-        return answerProblem(error, env, headers);
+        return answerProblem(error, env, requestId, headers);
       }
     },
   };
 }
 
 /** The Response for what went wrong; a fault of ours is logged with its cause, which the client never sees. */
-export function answerProblem(error: unknown, env: Env, headers: Record<string, string> = {}): Response {
+export function answerProblem(
+  error: unknown,
+  env: Env,
+  requestId: string,
+  headers: Record<string, string> = {},
+): Response {
   const problem = asProblem(error);
-  if (problem.status >= 500) env.LOG?.('error', problem.message, { code: problem.code, cause: causeOf(error) });
-  return problem.toResponse(headers);
+  if (problem.status >= 500) {
+    const cause = causeOf(error);
+    (env.LOG ?? consoleLog)('error', problem.message, { request_id: requestId, code: problem.code, cause });
+  }
+  return problem.toResponse(requestId, headers);
 }
 
 function check(schema: Schema | undefined, value: unknown, code: ProblemCode): unknown {

@@ -1,6 +1,7 @@
 import { isPassing } from '../repeat.ts';
 import { SettingError } from '../settings.ts';
 import { isFull } from '../storage-fault.ts';
+import { commonHeaders } from './headers.ts';
 
 /** Every problem there is: its stable `code`, its status and its title. Clients may rely on all three. */
 export const problems = {
@@ -68,18 +69,25 @@ export class Problem extends Error {
     return problems[this.code][0];
   }
 
-  toResponse(headers: Record<string, string> = {}): Response {
+  /** The answer; `requestId` leads from it to the lines of the log. */
+  toResponse(requestId: string, headers: Record<string, string> = {}): Response {
     const body = {
       type: `urn:escapement:problem:${this.code}`,
       title: problems[this.code][1],
       status: this.status,
       detail: this.message,
       code: this.code,
+      request_id: requestId,
       ...(this.errors && { errors: this.errors }),
     };
     return new Response(JSON.stringify(body), {
       status: this.status,
-      headers: { ...headers, ...this.headers, 'content-type': 'application/problem+json' },
+      headers: {
+        ...commonHeaders(requestId),
+        ...headers,
+        ...this.headers,
+        'content-type': 'application/problem+json',
+      },
     });
   }
 }

@@ -1,11 +1,12 @@
 import { admit } from '../access/admit.ts';
 import { onOneClock } from '../clock.ts';
 import { type Context, contextOf, type Env, type Invocation } from '../context.ts';
-import { digest, sameDigest } from '../ids.ts';
+import { digest, requestIdOf, sameDigest } from '../ids.ts';
 import { counted, mayQuery } from '../query-count.ts';
 import type { Settings } from '../settings.ts';
 import { type Woken, wake } from '../wake.ts';
 import { answerProblem } from './endpoint.ts';
+import { commonHeaders } from './headers.ts';
 import { Problem } from './problem.ts';
 
 /** What a tick did: a count for each thing it can do. `next_at`, where it is known, is when more work falls due. */
@@ -35,6 +36,7 @@ export function tick(spec: TickSpec): Tick {
     path: `/v1/ticks/${spec.name}`,
     scheduled: async (_event, env, invocation) => runTick(spec, contextOf(env, invocation)),
     async fetch(request, env, invocation) {
+      const requestId = requestIdOf(env, invocation);
       let headers: Record<string, string> = {};
       try {
         const ctx = contextOf(env, invocation);
@@ -43,9 +45,9 @@ export function tick(spec: TickSpec): Tick {
           ({ headers } = await admit(await onOneClock(ctx), request, 'anyone'));
           throw new Problem('unauthorized', 'Send the tick secret in the header x-tick-secret.');
         }
-        return Response.json(await runTick(spec, ctx));
+        return Response.json(await runTick(spec, ctx), { headers: commonHeaders(requestId) });
       } catch (error) {
-        return answerProblem(error, env, headers);
+        return answerProblem(error, env, requestId, headers);
       }
     },
   };

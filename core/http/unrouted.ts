@@ -1,6 +1,7 @@
 import { admit } from '../access/admit.ts';
 import { onOneClock } from '../clock.ts';
 import { contextOf, type Env, type Invocation } from '../context.ts';
+import { requestIdOf } from '../ids.ts';
 import { answerProblem } from './endpoint.ts';
 import { Problem } from './problem.ts';
 import { matcherOf } from './route.ts';
@@ -13,6 +14,7 @@ export async function unrouted(
   invocation: Invocation,
   routes: readonly { method: string; path: string }[],
 ): Promise<Response> {
+  const requestId = requestIdOf(env, invocation);
   let headers: Record<string, string> = {};
   try {
     const { pathname } = new URL(request.url);
@@ -23,6 +25,6 @@ export async function unrouted(
     const allow = [...new Set(methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : method)))].join(', ');
     throw new Problem('method_not_allowed', `This route takes ${allow}.`, { headers: { allow } });
   } catch (error) {
-    return answerProblem(error, env, headers);
+    return answerProblem(error, env, requestId, headers);
   }
 }

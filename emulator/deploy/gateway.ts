@@ -1,5 +1,4 @@
 // The gateway Worker: every function of the manifest behind one address, each loaded when it is first called.
-import type { Hono } from 'hono';
 import type { Env, Invocation, LogLevel } from '../../core/context.ts';
 import type { TickCounts } from '../../core/http/tick.ts';
 import type { Loaded } from '../functions.ts';
@@ -30,7 +29,7 @@ const functions = FUNCTIONS.map((entry) => ({
 }));
 const ticks = FUNCTIONS.filter(({ kind }) => kind === 'tick');
 
-const routers = new WeakMap<object, { env: Env; router: Hono<{ Bindings: object }> }>();
+const routers = new WeakMap<object, { env: Env; router: ReturnType<typeof makeRouter<object>> }>();
 
 /** The env and the router over these bindings; a platform hands the same ones to every call of an isolate. */
 function hostOf(bindings: Env) {

@@ -30,7 +30,9 @@ export function adapt(deployed: Deployed): (event: unknown, lambda?: LambdaConte
     try {
       if (isHttp(event)) {
         const client = event.requestContext.http.sourceIp;
-        return await answer(event, lambda, (request) => deployed.fetch(request, env, { waitUntil, client }));
+        // Lambda's own lines of the log have its id.
+        const invocation = { waitUntil, client, ...(lambda?.awsRequestId && { requestId: lambda.awsRequestId }) };
+        return await answer(event, lambda, (request) => deployed.fetch(request, env, invocation));
       }
       if (!deployed.scheduled || !isSchedule(event))
         throw new Error('This function takes HTTP events of API Gateway; a tick takes those of EventBridge schedules.');

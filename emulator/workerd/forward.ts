@@ -1,5 +1,7 @@
 import { Agent, fetch } from 'undici';
+import type { Logger } from '../../core/context.ts';
 import { Problem } from '../../core/http/problem.ts';
+import { refuse } from '../refuse.ts';
 
 // Headers of one connection, not of the request (RFC 9110, 7.6.1).
 const ofConnection = ['connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'te', 'expect', 'host'];
@@ -7,6 +9,11 @@ const ofConnection = ['connection', 'keep-alive', 'transfer-encoding', 'upgrade'
 /** Hands requests on to workerd, each with the address it came from. */
 export class Forwarder {
   readonly #agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
+  readonly #log: Logger;
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
 
   async forward(request: Request, to: URL, client = 'unknown'): Promise<Response> {
     const { pathname, search } = new URL(request.url);
@@ -27,11 +34,8 @@ export class Forwarder {
       return answer as unknown as Response;
     } catch {
       const again = { headers: { 'retry-after': '1' } };
-      return new Problem(
-        'database_unavailable',
-        'The runtime does not answer; it may be restarting.',
-        again,
-      ).toResponse();
+      const problem = new Problem('database_unavailable', 'The runtime does not answer; it may be restarting.', again);
+      return refuse(this.#log, problem);
     }
   }
 

@@ -72,6 +72,7 @@ export function expectContract(method: string, path: string, answer: Answer): vo
   if (operation) expect(Object.keys(operation.responses), where).toContain(String(answer.status));
   else expect([400, 401, 404, 405, 429, 503, 507], where).toContain(answer.status);
   // Who knows the tick secret is not limited.
+  expectGuarded(answer, where);
   const unlimited = route?.name === 'health' || (path.startsWith('/v1/ticks/') && [200, 404].includes(answer.status));
   if (!unlimited && answer.status < 500) {
     expect(answer.headers.get('ratelimit-policy'), where).toMatch(/^"default";q=\d+;w=\d+$/);
@@ -94,6 +95,14 @@ export function expectContract(method: string, path: string, answer: Answer): vo
   }
 }
 
+/** Expects the headers that every answer carries, and none that says what software gave it. */
+export function expectGuarded({ headers }: Pick<Answer, 'headers'>, where = ''): void {
+  expect(headers.get('x-request-id'), where).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+  expect(headers.get('x-content-type-options'), where).toBe('nosniff');
+  expect(headers.get('cache-control'), where).toBe('no-store');
+  for (const name of ['server', 'x-powered-by', 'via']) expect(headers.has(name), where).toBe(false);
+}
+
 const MAX_PROBLEM_CHARACTERS = 20_000;
 
 /** Expects a problem as RFC 9457 and the design want it: bounded, stable, and silent about what is inside. */
@@ -107,7 +116,9 @@ export function expectProblem({ status, headers, json }: Answer, where = ''): vo
   });
   expect(json.status, where).toBe(status);
   expect(json.detail, where).toEqual(expect.stringMatching(/./));
-  for (const key of Object.keys(json)) expect(['type', 'title', 'status', 'detail', 'code', 'errors']).toContain(key);
+  const members = ['type', 'title', 'status', 'detail', 'code', 'request_id', 'errors'];
+  for (const key of Object.keys(json)) expect(members).toContain(key);
+  expect(json.request_id, where).toBe(headers.get('x-request-id'));
   for (const error of json.errors ?? []) {
     expect(error, where).toEqual({ path: expect.any(String), message: expect.any(String) });
   }
@@ -117,6 +128,9 @@ export function expectProblem({ status, headers, json }: Answer, where = ''): vo
     /\b(SELECT|INSERT|UPDATE|DELETE) |SQLITE|D1_|\bat \S+ ?\(|\.[cm]?[jt]s:\d|node_modules/,
   );
 }
+
+/** A problem but for the id of its request: what two equal answers have in common. */
+export const withoutId = ({ request_id: _, ...problem }: Answer['json']): object => problem;
 
 /** How many rows `jobs` and `logs` hold: what a refused request must leave as it was. */
 export const rowCounts = (db: System['db']): unknown =>
