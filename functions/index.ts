@@ -14,6 +14,7 @@ import processBatch from './process-batch.ts';
 import redriveDlq from './redrive-dlq.ts';
 import redriveJob from './redrive-job.ts';
 import reportJobs from './report-jobs.ts';
+import rotateUser from './rotate-user.ts';
 import scheduleJob from './schedule-job.ts';
 import scheduleJobs from './schedule-jobs.ts';
 
@@ -31,6 +32,7 @@ export const endpoints: readonly Endpoint[] = [
   createUser,
   listUsers,
   disableUser,
+  rotateUser,
   health,
   openapi,
 ];

@@ -1,4 +1,5 @@
 import { type Context, toTimestamp } from '../context.ts';
+import { Problem } from '../http/problem.ts';
 import { digest, newId, newToken } from '../ids.ts';
 import { repeatable } from '../repeat.ts';
 import { page } from '../views/page.ts';
@@ -70,6 +71,34 @@ export async function disableUser(ctx: Context, id: string): Promise<UserRow | n
     ctx.db.prepare(READ).bind(id),
   ]);
   return read?.results[0] ?? null;
+}
+
+// Whoever replaces its own token may never see the answer: somebody else must be left who could do it again (?4 = 1: bootstrap).
+const ROTATE = `
+  UPDATE users SET token_hash = ?1 WHERE id = ?2 AND disabled_at IS NULL AND (?4 = 1 OR id <> ?3 OR EXISTS (
+    SELECT 1 FROM users AS other WHERE other.role = 'admin' AND other.disabled_at IS NULL AND other.id <> ?2))
+  RETURNING ${COLUMNS}`;
+
+/**
+ * Gives a user a new token, which is in this answer and nowhere else; the old one is worth nothing at once. Throws a
+ * Problem where there is no such user, where it is disabled, and where the caller could lock everybody out.
+ */
+export async function rotateToken(ctx: Context, id: string, caller: Caller) {
+  const token = newToken(ctx);
+  const rescued = ctx.settings.BOOTSTRAP_ADMIN_TOKEN ? 1 : 0;
+  const [rotated, read] = await ctx.db.batch<UserRow>([
+    ctx.db.prepare(ROTATE).bind(digest(token), id, caller.id, rescued),
+    ctx.db.prepare(READ).bind(id),
+  ]);
+  const row = rotated?.results[0];
+  if (row) return { ...toUser(row), token };
+  const found = read?.results[0];
+  if (!found) throw new Problem('not_found', 'There is no user with this id.');
+  if (found.disabled_at !== null) throw new Problem('user_disabled', 'A disabled user has no use for a token.');
+  throw new Problem(
+    'sole_admin',
+    'If the answer with the new token were lost, nobody could make another; create a second admin first.',
+  );
 }
 
 /** A page of users, newest first. */

@@ -18,6 +18,8 @@ export const problems = {
   job_finished: [409, 'The job is finished'],
   job_not_in_dlq: [409, 'The job is not in the dead-letter queue'],
   last_admin: [409, 'The last admin cannot be disabled'],
+  sole_admin: [409, 'The only admin cannot replace its own token'],
+  user_disabled: [409, 'The user is disabled'],
   body_too_large: [413, 'The body is too large'],
   payload_too_large: [413, 'The payload is too large'],
   unsupported_media_type: [415, 'The body must be application/json'],

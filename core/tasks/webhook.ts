@@ -45,9 +45,9 @@ export default task({
   example: { url: 'https://example.com/hook', body: { hello: 'world' } },
   run: async (job, ctx) => {
     const response = await call(job, ctx);
-    const text = await readExcerpt(response);
+    const text = ctx.settings.WEBHOOK_EXCERPT ? await readExcerpt(response) : await discard(response);
     if (response.ok) return { status: response.status, body: text };
-    const problem = `The receiver answered ${response.status}${text && `: ${text}`}`;
+    const problem = `The receiver answered ${response.status}${text ? `: ${text}` : ''}`;
     if ([408, 425, 429].includes(response.status) || response.status >= 500)
       throw new RetryAfter(retryAfter(response, ctx.now()), problem);
     throw new PermanentError(response.status < 400 ? `${problem} (redirects are not followed)` : problem);
@@ -115,6 +115,12 @@ async function readExcerpt(response: Response): Promise<string> {
     }
   }
   return text.slice(0, MAX_EXCERPT).replaceAll('\u0000', '');
+}
+
+/** Nothing of an answer, which may be a secret of the receiver's: null where an excerpt would stand. */
+async function discard(response: Response): Promise<null> {
+  await response.body?.cancel();
+  return null;
 }
 
 /** Milliseconds that Retry-After asks for, as seconds or as a date; 0 where it asks for nothing. */

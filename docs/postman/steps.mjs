@@ -103,8 +103,17 @@ export const steps = [
   { name: 'Run process-batch now', operation: 'runTick', as: 'tickSecret', path: { name: 'process-batch' } },
   { name: 'Run coordinate now', operation: 'runTick', as: 'tickSecret', path: { name: 'coordinate' } },
 
+  {
+    name: 'Give the user a new token',
+    operation: 'rotateUser',
+    as: 'token',
+    path: { id: '{{userId}}' },
+    save: { newToken: 'token' },
+  },
+  { name: 'Its old token is worth nothing', operation: 'listJobs', as: 'userToken', status: 401 },
+  { name: 'Its new token lets it in', operation: 'listJobs', as: 'newToken' },
   { name: 'Disable the user', operation: 'disableUser', as: 'token', path: { id: '{{userId}}' } },
-  { name: 'Its token is worth nothing any more', operation: 'listJobs', as: 'userToken', status: 401 },
+  { name: 'Its token is worth nothing any more', operation: 'listJobs', as: 'newToken', status: 401 },
   { name: 'Without a token nothing is shown', operation: 'listJobs', status: 401 },
   {
     name: 'What is not there is not found',

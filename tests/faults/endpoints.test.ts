@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Env } from '../../core/context.ts';
+import { digest } from '../../core/ids.ts';
 import coordinate from '../../functions/coordinate.ts';
 import processBatch from '../../functions/process-batch.ts';
 import { type Call, routed } from '../support/contract.ts';
@@ -127,6 +128,19 @@ const scenes: Scene[] = [
     works: [200],
     again: [200],
     check: (system) => expect(count(system, 'users WHERE disabled_at IS NULL')).toBe(0),
+  },
+  {
+    name: 'POST /v1/users/{id}/rotate',
+    arrange: async (system) => (await system.user()).id,
+    request: (call, id) => call('POST', `/v1/users/${id}/rotate`),
+    works: [200],
+    again: [200],
+    // Rotating again is the cure of a lost answer: the newest token that anybody was shown is the one that works.
+    check: (system, first, second) => {
+      const shown = [second, first].find((answer) => answer?.status === 200)?.json.token;
+      const kept = system.db.prepare('SELECT token_hash FROM users').pluck().get();
+      if (shown) expect(kept).toBe(digest(shown));
+    },
   },
   ...['/v1/jobs', '/v1/jobs/report', '/v1/logs', '/v1/users', '/healthz', '/openapi.json'].map((path): Scene => {
     // Only the built function holds the document.

@@ -24,6 +24,7 @@ const matrix: Record<string, { owner: number; other: number; admin: number; anyo
   'POST /v1/users': { owner: 403, other: 403, admin: 201, body: { name: 'eve', role: 'user' } },
   'GET /v1/users': { owner: 403, other: 403, admin: 200 },
   'POST /v1/users/{id}/disable': { owner: 403, other: 403, admin: 200 },
+  'POST /v1/users/{id}/rotate': { owner: 403, other: 403, admin: 200 },
   'GET /healthz': { owner: 200, other: 200, admin: 200, anyone: true },
   'GET /openapi.json': { owner: 200, other: 200, admin: 200, anyone: true },
   // A user's token opens no tick; ticks.test.ts has the secret.
