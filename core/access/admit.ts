@@ -13,6 +13,7 @@ import {
   takeByToken,
   takeFrom,
 } from './rate-limit.ts';
+import { bucketOfStranger } from './stranger.ts';
 
 /** Who asks. `id` is the owner_id of what they schedule. */
 export interface Caller {
@@ -99,7 +100,7 @@ async function charge<Row extends Bucket>(ctx: Context, request: Request, take: 
 }
 
 async function takeAsStranger(ctx: Context, request: Request): Promise<Record<string, string>> {
-  const name = `ip:${clientAddress(ctx, request)}`;
+  const name = bucketOfStranger(ctx, request);
   const { bucket, taken } = await take(ctx, request, name, true);
   return spend(ctx, name, bucket, taken);
 }
@@ -111,11 +112,4 @@ async function spend(ctx: Context, name: string, bucket: Bucket, taken: boolean)
   throw new Problem('rate_limited', `No request is left; the next is in ${seconds} s.`, {
     headers: { ...headers, 'retry-after': String(seconds) },
   });
-}
-
-/** The peer's address, or the X-Forwarded-For entry that the outermost trusted proxy wrote. */
-function clientAddress(ctx: Context, request: Request): string {
-  const hops = ctx.settings.TRUSTED_PROXY_HOPS;
-  const chain = hops > 0 ? (request.headers.get('x-forwarded-for') ?? '').split(',') : [];
-  return chain.at(-hops)?.trim() || ctx.client;
 }
