@@ -22,13 +22,15 @@ class Bounded extends Unbounded {
     const { runtime } = this;
     const call = runtime.callFunction.bind(runtime);
     runtime.callFunction = (name, args) => {
+      // The library would find what its table inherits.
+      if (name in Object.prototype) throw new Error(`Unknown function: ${name}()`);
       if ((growth[name]?.(...(args as never[])) ?? 0) > MAX_WEIGHT) throw tooMuch();
       return call(name, args);
     };
   }
 
   override visit(...step: Parameters<Visit>): ReturnType<Visit> {
-    const made = super.visit(...step);
+    const made = isForeign(...step) ? null : super.visit(...step);
     this.budget.left -= 1 + sizeOf(made);
     if (this.budget.left < 0 || weightOf(made) > MAX_WEIGHT) throw tooMuch();
     return made;
@@ -38,6 +40,13 @@ class Bounded extends Unbounded {
     const { _rootValue, _scope } = super.withScope(scope) as unknown as Record<'_rootValue' | '_scope', unknown>;
     return Object.assign(new Bounded(), { budget: this.budget, _rootValue, _scope });
   }
+}
+
+/** Whether a step asks a value for a field that it only inherits. Throws for one that would change what a value inherits. */
+function isForeign(node: Parameters<Visit>[0], value: unknown): boolean {
+  if (node.type === 'MultiSelectHash' && node.children.some(({ name }) => name === '__proto__'))
+    throw new Error('a key may not be __proto__');
+  return node.type === 'Field' && !Object.hasOwn(Object(value), node.name);
 }
 
 /** Characters of what these functions come to, before they make it; wrong types are left to them to refuse. */

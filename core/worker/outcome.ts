@@ -26,7 +26,9 @@ export function ofResult(value: unknown): Outcome {
 
 function toJson(value: unknown): string | undefined {
   let written = 0;
-  return JSON.stringify(value, (_, part) => {
+  return JSON.stringify(value, (key, part) => {
+    // Refused in requests, too: whoever reads the result may copy it into an object of its own.
+    if (key === '__proto__') throw new TypeError('a key may not be __proto__');
     if (part !== undefined) written += typeof part === 'string' ? part.length : 1;
     if (written > MAX_WRITTEN_CHARACTERS) throw new RangeError(`it has more than ${MAX_WRITTEN_CHARACTERS} characters`);
     return part;

@@ -68,7 +68,7 @@ describe('X-Forwarded-For', () => {
   test.each([
     ['203.0.113.7, 192.0.2.1'],
     ['192.0.2.1:4711'],
-    ['x'.repeat(5000) + ', 192.0.2.1'],
+    [`${'x'.repeat(5000)}, 192.0.2.1`],
     ['[::ffff:192.0.2.1]:443'],
     [' ,,, ,192.0.2.1'],
   ])('the client is named in whatever spelling (%#)', (forwarded) => {
