@@ -38,10 +38,10 @@ export class Receiver {
     });
   }
 
-  static async start({ host = '127.0.0.1' } = {}): Promise<Receiver> {
+  static async start({ host = '127.0.0.1', port = 0 } = {}): Promise<Receiver> {
     const receiver = new Receiver();
     await new Promise<void>((resolve, reject) => {
-      receiver.#server.once('error', reject).listen(0, host, resolve);
+      receiver.#server.once('error', reject).listen(port, host, resolve);
     });
     return receiver;
   }
