@@ -26,13 +26,32 @@ export async function sendOverSmtp(url: string, mail: Mail, signal: AbortSignal)
   const mailer = new Mailer(transport, {}, {});
   try {
     const { messageId, accepted, rejected, response } = await mailer.sendMail({ ...mail, signal });
-    return { message_id: messageId, accepted, rejected, response: String(response).slice(0, 500) };
+    return { message_id: messageId, accepted, rejected, response: withoutLogin(url, String(response)).slice(0, 500) };
   } catch (error) {
-    const { message, responseCode } = error as Error & { responseCode?: number };
+    const { message: said, responseCode } = error as Error & { responseCode?: number };
+    const message = withoutLogin(url, said);
     if (responseCode !== undefined && responseCode >= 500)
       throw new PermanentError(`The mail server refused the mail: ${message}`);
     throw new Error(`The mail could not be sent: ${message}`);
   } finally {
     mailer.close();
+  }
+}
+
+/** A server may repeat what it was told, the login as well: as it is, or as the protocol writes it (RFC 4616, LOGIN). */
+function withoutLogin(url: string, text: string): string {
+  const [, login = ''] = /^\w+:\/\/([^/]*)@/.exec(url) ?? [];
+  const [user = '', password = ''] = login.split(/:(.*)/s).map(decoded);
+  const secrets = [login, `\0${user}\0${password}`, password, user].flatMap((secret) => [secret, base64(secret)]);
+  return secrets.reduce((rest, secret) => (secret.length < 3 ? rest : rest.replaceAll(secret, '***')), text);
+}
+
+const base64 = (text: string): string => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
 }

@@ -12,6 +12,9 @@ const BUSY_PAUSE_MS = 20;
  * opened by the native library, which is not part of the bundles. Throws for any other URL.
  */
 export async function openClient(url: string, authToken?: string): Promise<Client> {
+  // The client would quote it in its errors.
+  if (/^[^/?#]*\/\/[^/?#]*@/.test(url))
+    throw new Error('The URL of a libSQL database may not hold a user or a password; its token is LIBSQL_AUTH_TOKEN.');
   if (!url.startsWith('file:')) return createClient({ url, ...(authToken && { authToken }) });
   const native = await import('@libsql/client/sqlite3');
   return native.createClient({ url });
