@@ -7,8 +7,9 @@ export default endpoint({
   name: 'rotate-user',
   method: 'POST',
   path: '/v1/users/{id}/rotate',
-  summary: 'Give a user a new token; the old one is worth nothing from now on',
-  description: 'The token is in this answer and nowhere else. Where the answer was lost, rotate again.',
+  summary: 'Give a user a new token in place of the old one',
+  description:
+    'The token is in this answer and nowhere else, and the old one is worth nothing from now on. Where the answer was lost, rotate again.',
   access: 'admin',
   params: idParam,
   responses: {
