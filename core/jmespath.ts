@@ -43,10 +43,10 @@ class Bounded extends Unbounded {
 }
 
 /** Whether a step asks a value for a field that it only inherits. Throws for one that would change what a value inherits. */
-function isForeign(node: Parameters<Visit>[0], value: unknown): boolean {
-  if (node.type === 'MultiSelectHash' && node.children.some(({ name }) => name === '__proto__'))
+function isForeign(step: Parameters<Visit>[0], value: unknown): boolean {
+  if (step.type === 'MultiSelectHash' && step.children.some(({ name }) => name === '__proto__'))
     throw new Error('a key may not be __proto__');
-  return node.type === 'Field' && !Object.hasOwn(Object(value), node.name);
+  return step.type === 'Field' && !Object.hasOwn(Object(value), step.name);
 }
 
 /** Characters of what these functions come to, before they make it; wrong types are left to them to refuse. */
