@@ -3,6 +3,7 @@ import { isAllowed, type Status } from '../../core/lifecycle/states.ts';
 
 interface LogRow {
   seq: number;
+  worker: string | null;
   event: string;
   job_seq: number;
   epoch: number | null;
@@ -15,10 +16,10 @@ const outcomes = ['done', 'failed', 'reclaimed', 'released', 'cancelled'];
 
 /** What a judge asks a database, whichever it is. */
 export const questions = {
-  jobs: `SELECT seq, id, status, retries > max_retries + 1 AS overdrawn,
+  jobs: `SELECT seq, id, status, lease_epoch, retries AS charged, interruptions, max_retries, retries > max_retries + 1 AS overdrawn,
     (status = 'running') <> (lease_until IS NOT NULL) OR (status = 'running') <> (lease_worker IS NOT NULL) AS half
     FROM jobs`,
-  logs: `SELECT seq, event, job_seq, epoch, from_status, to_status, data FROM logs WHERE job_seq IS NOT NULL ORDER BY seq`,
+  logs: `SELECT seq, worker, event, job_seq, epoch, from_status, to_status, data FROM logs WHERE job_seq IS NOT NULL ORDER BY seq`,
   counted: 'SELECT owner_id, task_type, status, count(*) AS n FROM jobs GROUP BY 1, 2, 3',
   folded: `
     WITH through AS (SELECT through FROM job_counts_mark),
@@ -36,6 +37,11 @@ interface JobRow {
   seq: number;
   id: string;
   status: Status;
+  lease_epoch: number;
+  /** Its retries. */
+  charged: number;
+  interruptions: number;
+  max_retries: number;
   overdrawn: 0 | 1;
   half: 0 | 1;
 }
@@ -69,13 +75,20 @@ const some = (what: string, rows: JobRow[]): string[] =>
   rows.length > 0 ? [`${rows.length} ${what}: ${rows.slice(0, 3).map(({ id }) => id)}`] : [];
 
 function perJob(jobs: JobRow[], logs: LogRow[]): string[] {
-  const statuses = new Map(jobs.map(({ seq, status }) => [seq, status]));
+  const bySeq = new Map(jobs.map((job) => [job.seq, job]));
   const lives = new Map<number, LogRow[]>();
-  for (const row of logs) lives.set(row.job_seq, [...(lives.get(row.job_seq) ?? []), row]);
+  for (const row of logs) {
+    const life = lives.get(row.job_seq);
+    if (life) life.push(row);
+    else lives.set(row.job_seq, [row]);
+  }
   const found: string[] = [];
-  for (const seq of statuses.keys()) if (!lives.has(seq)) found.push(`job ${seq} has no log`);
-  for (const [seq, life] of lives)
-    found.push(...lifeBreaches(life, statuses.get(seq) ?? null).map((text) => `job ${seq}: ${text}`));
+  for (const seq of bySeq.keys()) if (!lives.has(seq)) found.push(`job ${seq} has no log`);
+  for (const [seq, life] of lives) {
+    const job = bySeq.get(seq);
+    const texts = [...lifeBreaches(life, job?.status ?? null), ...(job ? rowBreaches(life, job) : [])];
+    found.push(...texts.map((text) => `job ${seq}: ${text}`));
+  }
   return found;
 }
 
@@ -103,5 +116,28 @@ function lifeBreaches(life: LogRow[], status: Status | null): string[] {
     at = step.to_status;
   }
   if (at !== status) found.push(`the log ends in ${at}, the job is ${status}`);
+  return found;
+}
+
+/** What a job's row says of its epoch and its budgets is what its log adds up to. */
+function rowBreaches(life: LogRow[], job: JobRow): string[] {
+  const found: string[] = [];
+  let claim: LogRow | undefined;
+  let [charged, interruptions] = [0, 0];
+  for (const step of life) {
+    if (step.event === 'claimed') {
+      if (charged > job.max_retries) found.push(`claimed after ${charged} failures of ${job.max_retries} allowed`);
+      claim = step;
+    } else if (step.event === 'failed') charged += 1;
+    else if (step.event === 'reclaimed') interruptions += 1;
+    else if (step.event === 'redriven') [charged, interruptions] = [0, 0];
+    if (['done', 'failed', 'released'].includes(step.event) && step.worker !== claim?.worker)
+      found.push(`${step.event} by ${step.worker}, who did not claim it`);
+  }
+  if (job.lease_epoch !== (claim?.epoch ?? 0))
+    found.push(`the epoch is ${job.lease_epoch}, the last claim ${claim?.epoch}`);
+  if (job.charged !== charged) found.push(`${job.charged} retries after ${charged} failures`);
+  if (job.interruptions !== interruptions)
+    found.push(`${job.interruptions} interruptions, ${interruptions} in the log`);
   return found;
 }

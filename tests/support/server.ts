@@ -27,12 +27,19 @@ export function tempFolder(): string {
 
 /** Ends every process that is still there and removes every folder made for it: for `afterEach`. */
 export async function cleanUp(): Promise<void> {
-  for (const server of servers) server.kill();
-  await Promise.all([...servers].map(({ exited }) => exited));
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-  servers.clear();
-  folders.clear();
+  const [ending, leaving] = [[...servers], [...folders]];
+  for (const server of ending) server.kill();
+  await Promise.all(ending.map(({ exited }) => exited));
+  for (const folder of leaving) rmSync(folder, { recursive: true, force: true });
+  for (const server of ending) servers.delete(server);
+  for (const folder of leaving) folders.delete(folder);
 }
+
+// However this process ends, and whatever was started while it did: no other is left behind.
+process.on('exit', () => {
+  for (const server of servers) server.kill();
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+});
 
 export interface Options {
   /** A script of package.json. */
