@@ -15,7 +15,7 @@ export default endpoint({
     200: {
       description: 'The database answers',
       schema: z.object({ status: z.literal('ok'), version: z.string(), migration: z.string() }),
-      example: { status: 'ok', version, migration: '0001_initial.sql' },
+      example: { status: 'ok', version, migration: '0003_cheaper_conditions.sql' },
     },
   },
   handle: async (_, ctx) => {

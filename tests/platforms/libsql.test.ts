@@ -7,7 +7,7 @@ import { asProblem } from '../../core/http/problem.ts';
 import { isPassing } from '../../core/repeat.ts';
 import { LibsqlPort, openClient } from '../../emulator/deploy/libsql-port.ts';
 import { migrateLibsql } from '../../emulator/deploy/migrate-libsql.ts';
-import { migrate } from '../../emulator/migrate.ts';
+import { migrate, migrationsIn } from '../../emulator/migrate.ts';
 import { openSqlite } from '../../emulator/sqlite.ts';
 import { root } from '../support/build.ts';
 import { HranaServer } from '../support/hrana.ts';
@@ -101,7 +101,7 @@ describe.each(['file', 'http'])('Migrations on libSQL (%s)', (kind) => {
   test('make the schema that the emulator has, once, also when two come at the same time', async () => {
     const apply = () => migrateLibsql(urlOf(kind), migrations, TOKEN);
     if (kind === 'http') new Sqlite(pathOf(kind)).pragma('journal_mode = WAL');
-    expect(await apply()).toEqual(['0001_initial.sql']);
+    expect(await apply()).toEqual(migrationsIn(migrations));
     expect(await apply()).toEqual([]);
     const local = openSqlite(join(folder, 'emulator.db'), 'normal');
     migrate(local, migrations);
@@ -132,7 +132,7 @@ test('npm run migrate -- --libsql URL applies them, and says in one line what is
       encoding: 'utf8',
       env: { ...process.env, LIBSQL_AUTH_TOKEN: token, npm_config_loglevel: 'silent' },
     });
-  expect(run(urlOf('file'))).toMatchObject({ status: 0, stdout: 'applied 0001_initial.sql\n' });
+  expect(run(urlOf('file'))).toMatchObject({ status: 0, stdout: `applied ${migrationsIn(migrations).join(', ')}\n` });
   expect(run(urlOf('file'))).toMatchObject({ status: 0, stdout: 'nothing to apply\n' });
   for (const [url, said] of [
     ['wss://example.com', 'URL_SCHEME_NOT_SUPPORTED'],

@@ -22,7 +22,7 @@ export const plant = (name, ...patches) => ({
  */
 export const template = (text) => text.replaceAll('«', '$' + '{').replaceAll('»', '}');
 
-export const SCHEMA = 'migrations/0001_initial.sql';
+export const SCHEMA = 'migrations/0003_cheaper_conditions.sql';
 export const EDGE = 'core/lifecycle/edge.ts';
 export const CLAIM = 'core/lifecycle/claim.ts';
 export const SETTLE = 'core/lifecycle/settle.ts';
