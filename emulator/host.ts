@@ -43,11 +43,11 @@ export async function startHost(root: string, settings: Settings, parts: readonl
   env.PROCESSOR = { fetch: async (url) => accepted(ticker, String(url)) };
   let router = makeRouter(functions, env);
   let server: Server | undefined;
-  let poll: NodeJS.Timeout | undefined;
+  let unwatch = () => {};
   const checkpoints = keepLogShort(settings.DB_PATH, log);
 
   const close = async () => {
-    clearInterval(poll);
+    unwatch();
     stopping.abort();
     const closed = server && closeGently(server);
     await ticker.stop();
@@ -69,7 +69,7 @@ export async function startHost(root: string, settings: Settings, parts: readonl
   if (parts.includes('coordinator')) ticker.schedule('coordinate', settings.COORDINATE_CRON);
   if (parts.includes('processor')) {
     ticker.schedule('process-batch', settings.PROCESS_CRON);
-    poll = watchCommits(port, () => lookForWork(env, ticker));
+    unwatch = watchCommits(port, () => lookForWork(env, ticker));
   }
 
   return {
