@@ -1,14 +1,15 @@
 import type { Context } from '../context.ts';
 
-// Transitions after the mark, once for their owner and once for the sum over all owners ('').
+// Transitions after the mark, once for their owner and once for the sum over all owners (''). The log is read once:
+// equal transitions are counted first, and what is counted is few.
 const FOLD = `
   INSERT INTO job_counts (owner_id, task_type, status, n)
-  WITH fresh AS (
-    SELECT owner_id, task_type, from_status, to_status FROM logs, job_counts_mark
-    WHERE logs.seq > through AND logs.seq <= through + ?1),
+  WITH fresh AS MATERIALIZED (
+    SELECT owner_id, task_type, from_status, to_status, count(*) AS n FROM logs, job_counts_mark
+    WHERE logs.seq > through AND logs.seq <= through + ?1 GROUP BY 1, 2, 3, 4),
   change (owner_id, task_type, status, n) AS (
-    SELECT owner_id, task_type, to_status, 1 FROM fresh WHERE to_status IS NOT NULL
-    UNION ALL SELECT owner_id, task_type, from_status, -1 FROM fresh WHERE from_status IS NOT NULL),
+    SELECT owner_id, task_type, to_status, n FROM fresh WHERE to_status IS NOT NULL
+    UNION ALL SELECT owner_id, task_type, from_status, -n FROM fresh WHERE from_status IS NOT NULL),
   summed AS (SELECT owner_id, task_type, status, sum(n) AS n FROM change GROUP BY 1, 2, 3)
   SELECT owner_id, task_type, status, n FROM summed WHERE n <> 0
   UNION ALL SELECT '', task_type, status, sum(n) FROM summed GROUP BY task_type, status HAVING sum(n) <> 0
