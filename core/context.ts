@@ -116,14 +116,19 @@ function pooledBytes(length: number): Uint8Array {
 }
 
 let last = { ms: Number.NaN, text: '' };
+let before = last;
 
 /** RFC 3339 in UTC, the form of every time on the wire; null stays null. */
 export function toTimestamp(ms: number): string;
 export function toTimestamp(ms: number | null): string | null;
 export function toTimestamp(ms: number | null): string | null {
   if (ms === null) return null;
-  // Times come in runs of the same one, as in a set that was scheduled at once.
-  if (ms !== last.ms) last = { ms, text: new Date(ms).toISOString() };
+  // Times come in runs of the same one or two, as in a set that was scheduled at once.
+  if (ms === before.ms) return before.text;
+  if (ms !== last.ms) {
+    before = last;
+    last = { ms, text: new Date(ms).toISOString() };
+  }
   return last.text;
 }
 

@@ -1,5 +1,4 @@
 import canonicalize from 'canonicalize';
-import type { Context } from './context.ts';
 import { fromTimestamp } from './context.ts';
 import { depthOf } from './http/json.ts';
 import { Problem } from './http/problem.ts';
@@ -14,11 +13,10 @@ export const MAX_PAYLOAD_DEPTH = 32;
 
 /**
  * Checks what a schema cannot (the task and its payload, sizes, the time) and makes the row to be inserted.
- * `under` is where the request stands in the body, for error paths. Throws a Problem.
+ * `now` is the time of the request, `under` is where the request stands in the body, for error paths. Throws a Problem.
  */
-export function toNewJob(ctx: Context, tasks: readonly AnyTask[], request: JobRequest, under = ''): NewJob {
+export function toNewJob(now: number, tasks: readonly AnyTask[], request: JobRequest, under = ''): NewJob {
   const payload = checkPayload(tasks, request, under);
-  const now = ctx.now();
   const run_at = request.run_at === undefined ? now + (request.delay_ms ?? 0) : fromTimestamp(request.run_at);
   if (run_at > now + TEN_YEARS_MS) throw refuse('invalid_body', `${under}/run_at`, 'more than ten years ahead');
   const { task_type, priority, max_retries, timeout_ms = null, idempotency_key = null } = request;
@@ -37,10 +35,11 @@ function checkPayload(tasks: readonly AnyTask[], { task_type, payload }: JobRequ
       `"${task_type}" is none of ${tasks.map(({ type }) => type).join(', ')}`,
     );
   const path = `${under}/payload`;
-  if (depthOf(payload, MAX_PAYLOAD_DEPTH + 1) > MAX_PAYLOAD_DEPTH)
-    throw refuse('invalid_payload', path, `nested deeper than ${MAX_PAYLOAD_DEPTH}`);
   const text = JSON.stringify(payload);
-  const bytes = new TextEncoder().encode(text).length;
+  // What is short need not be measured: a level takes two characters at least, and a character three bytes at most.
+  if (text.length > 2 * MAX_PAYLOAD_DEPTH && depthOf(payload, MAX_PAYLOAD_DEPTH + 1) > MAX_PAYLOAD_DEPTH)
+    throw refuse('invalid_payload', path, `nested deeper than ${MAX_PAYLOAD_DEPTH}`);
+  const bytes = 3 * text.length > MAX_PAYLOAD_BYTES ? new TextEncoder().encode(text).length : 0;
   if (bytes > MAX_PAYLOAD_BYTES)
     throw refuse('payload_too_large', path, `${bytes} bytes; ${MAX_PAYLOAD_BYTES} are allowed`);
   const fit = validate(task.payload, payload, path);

@@ -22,7 +22,7 @@ export async function scheduleJob(
   }
   const key = idempotency_key ?? headerKey;
   const { rows, replayed } = await insert(ctx, caller, [
-    toNewJob(ctx, tasks, key === undefined ? request : { ...request, idempotency_key: key }),
+    toNewJob(ctx.now(), tasks, key === undefined ? request : { ...request, idempotency_key: key }),
   ]);
   const body = toJob(rows[0] as JobRow);
   const location = `/v1/jobs/${body.id}`;
@@ -33,7 +33,8 @@ export async function scheduleJob(
 
 /** Schedules a set of jobs, all or none. Throws a Problem whose errors name the index that is wrong. */
 export async function scheduleJobs(ctx: Context, caller: Caller, requests: readonly JobRequest[]): Promise<Reply> {
-  const jobs = requests.map((request, i) => toNewJob(ctx, tasks, request, `/jobs/${i}`));
+  const now = ctx.now();
+  const jobs = requests.map((request, i) => toNewJob(now, tasks, request, `/jobs/${i}`));
   const { rows } = await insert(ctx, caller, jobs, (i) => `/jobs/${i}`);
   return { status: 201, body: { items: rows.map(toJob) } };
 }

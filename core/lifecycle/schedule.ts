@@ -20,21 +20,29 @@ export interface NewJob {
 /** The jobs in the order they were asked for, or the index of the first whose key belongs to another request. */
 export type Scheduled = { rows: JobRow[]; replayed: boolean[] } | { conflict: number };
 
-// An entry of the set is [id, task_type, priority, max_retries, run_at, timeout_ms, key, hash, payload]: by position,
-// which SQLite reads faster than by name. The id alone comes back: all else of a new row is known.
+// An entry of the set is [id, task_type, priority, max_retries, run_at, timeout_ms, payload, key, hash]: by position,
+// which SQLite reads faster than by name. Without keys nothing comes back: all of the rows is known, and all are new.
 const INSERT = `
-  INSERT INTO jobs (id, owner_id, task_type, status, priority, max_retries, run_at, timeout_ms,
-                    idempotency_key, request_hash, payload, created_at)
-  SELECT value ->> 0, ?3, value ->> 1, 'pending', value ->> 2, value ->> 3, value ->> 4, value ->> 5,
-         value ->> 6, value ->> 7, value ->> 8, ?1
+  INSERT INTO jobs (id, owner_id, task_type, status, priority, max_retries, run_at, timeout_ms, payload, created_at)
+  SELECT value ->> 0, ?3, value ->> 1, 'pending', value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, ?1
   FROM json_each(?2)`;
-// The whole set is refused when one key is taken by another request: guarded here, not by an earlier look.
-const INSERT_KEYED = `${INSERT} WHERE NOT EXISTS (
-    SELECT 1 FROM json_each(?2) AS other CROSS JOIN jobs AS taken
-    WHERE taken.owner_id = ?3 AND taken.idempotency_key = other.value ->> 6
-      AND taken.request_hash <> other.value ->> 7)
-  ON CONFLICT (owner_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING`;
+// Their numbers are the last ones, without a gap: nobody else writes in between.
 const LOG = `
+  INSERT INTO logs ${LOG_COLUMNS}
+  SELECT ?1, 'info', 'scheduled', seq, owner_id, task_type, NULL, NULL, NULL, 'pending', NULL, NULL
+  FROM jobs WHERE seq > (SELECT max(seq) FROM jobs) - ?2`;
+// The whole set is refused when one key is taken by another request: guarded here, not by an earlier look.
+const INSERT_KEYED = `
+  INSERT INTO jobs (id, owner_id, task_type, status, priority, max_retries, run_at, timeout_ms, payload,
+                    idempotency_key, request_hash, created_at)
+  SELECT value ->> 0, ?3, value ->> 1, 'pending', value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+         value ->> 7, value ->> 8, ?1
+  FROM json_each(?2) WHERE NOT EXISTS (
+    SELECT 1 FROM json_each(?2) AS other CROSS JOIN jobs AS taken
+    WHERE taken.owner_id = ?3 AND taken.idempotency_key = other.value ->> 7
+      AND taken.request_hash <> other.value ->> 8)
+  ON CONFLICT (owner_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING RETURNING id`;
+const LOG_KEYED = `
   INSERT INTO logs ${LOG_COLUMNS}
   SELECT ?1, 'info', 'scheduled', seq, owner_id, task_type, NULL, NULL, NULL, 'pending', NULL, NULL
   FROM json_each(?2) AS entry CROSS JOIN jobs WHERE jobs.id = entry.value ->> 0`;
@@ -42,7 +50,7 @@ const LOG = `
 const FIND = `
   SELECT ${JOB_COLUMNS} FROM jobs WHERE seq IN (
     SELECT jobs.seq FROM json_each(?1) AS entry CROSS JOIN jobs
-    WHERE jobs.owner_id = ?2 AND jobs.idempotency_key = entry.value ->> 6 AND jobs.id <> entry.value ->> 0)`;
+    WHERE jobs.owner_id = ?2 AND jobs.idempotency_key = entry.value ->> 7 AND jobs.id <> entry.value ->> 0)`;
 const BY_ID = 'SELECT jobs.id FROM json_each(?1) AS entry CROSS JOIN jobs WHERE jobs.id = entry.value ->> 0';
 
 /** The edge into pending: inserts a set of jobs and their log rows, all or none. */
@@ -57,18 +65,28 @@ export async function schedule(ctx: Context, owner: string, jobs: readonly NewJo
     const earlier = unsure ? await ctx.db.prepare(BY_ID).bind(set).all<JobRow>() : undefined;
     unsure = true;
     if (earlier?.results.length) return [earlier, await ctx.db.prepare(FIND).bind(set, owner).all<JobRow>()];
-    const [ids, , replays] = await ctx.db.batch<JobRow>(insertion(ctx, owner, now, set, keyed));
+    const [ids, , replays] = await ctx.db.batch<JobRow>(insertion(ctx, owner, now, set, fresh.length, keyed));
     return [ids, replays];
   });
+  if (!keyed) return { rows: fresh, replayed: fresh.map(() => false) };
   return collect(fresh, inserted?.results ?? [], found?.results ?? []);
 }
 
-function insertion(ctx: Context, owner: string, now: number, set: string, keyed: boolean): Statement[] {
-  const statements = [
-    ctx.db.prepare(`${keyed ? INSERT_KEYED : INSERT} RETURNING id`).bind(now, set, owner),
-    ctx.db.prepare(LOG).bind(now, set),
+/** The statements that insert `count` jobs; where some have keys, also those that find what the keys stand for. */
+function insertion(
+  { db }: Context,
+  owner: string,
+  now: number,
+  set: string,
+  count: number,
+  keyed: boolean,
+): Statement[] {
+  if (!keyed) return [db.prepare(INSERT).bind(now, set, owner), db.prepare(LOG).bind(now, count)];
+  return [
+    db.prepare(INSERT_KEYED).bind(now, set, owner),
+    db.prepare(LOG_KEYED).bind(now, set),
+    db.prepare(FIND).bind(set, owner),
   ];
-  return keyed ? [...statements, ctx.db.prepare(FIND).bind(set, owner)] : statements;
 }
 
 const newRow = (id: string, owner_id: string, created_at: number, job: NewJob): JobRow => ({
@@ -101,8 +119,8 @@ const newRow = (id: string, owner_id: string, created_at: number, job: NewJob): 
 /** The payload is JSON already, and goes in as it is: escaped once more it could outgrow what can be bound. */
 function toEntry(row: JobRow): string {
   const { id, task_type, payload, priority, max_retries, run_at, timeout_ms, idempotency_key, request_hash } = row;
-  const others = [id, task_type, priority, max_retries, run_at, timeout_ms, idempotency_key, request_hash];
-  return `${JSON.stringify(others).slice(0, -1)},${payload}]`;
+  const key = idempotency_key === null ? '' : `,${JSON.stringify([idempotency_key, request_hash]).slice(1, -1)}`;
+  return `["${id}",${JSON.stringify(task_type)},${priority},${max_retries},${run_at},${timeout_ms},${payload}${key}]`;
 }
 
 function collect(fresh: readonly JobRow[], inserted: readonly { id: string }[], found: readonly JobRow[]): Scheduled {

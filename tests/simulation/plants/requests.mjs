@@ -12,26 +12,26 @@ const LOOK_FIRST = `
     fresh.findIndex((other) => other.idempotency_key === row.idempotency_key) === i));
   if (rest.length === 0) return [{ results: [] }, { results: seen }];
   const [ids, , replays = { results: [] }] = await ctx.db.batch<JobRow>(
-    insertion(ctx, owner, now, '[' + rest.map(toEntry) + ']', keyed));
+    insertion(ctx, owner, now, '[' + rest.map(toEntry) + ']', rest.length, keyed));
   replays.results.push(...seen);`;
 
 /** Bugs that those who send requests meet. */
 export const requests = [
   plant(
     'idempotency checked before the insert instead of by it',
-    [SCHEDULE, '  ON CONFLICT (owner_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING`', '`'],
+    [SCHEDULE, '  ON CONFLICT (owner_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING', ''],
     [SCHEMA, 'CREATE UNIQUE INDEX jobs_idempotency', 'CREATE INDEX jobs_idempotency'],
     [
       SCHEDULE,
-      'const [ids, , replays] = await ctx.db.batch<JobRow>(insertion(ctx, owner, now, set, keyed));',
+      'const [ids, , replays] = await ctx.db.batch<JobRow>(insertion(ctx, owner, now, set, fresh.length, keyed));',
       LOOK_FIRST,
     ],
   ),
   plant('batch that is scheduled job by job', [
     SCHEDULE,
-    'const [ids, , replays] = await ctx.db.batch<JobRow>(insertion(ctx, owner, now, set, keyed));',
+    'const [ids, , replays] = await ctx.db.batch<JobRow>(insertion(ctx, owner, now, set, fresh.length, keyed));',
     `const parts = [];
-     for (const one of fresh) parts.push(await ctx.db.batch<JobRow>(insertion(ctx, owner, now, '[' + toEntry(one) + ']', keyed)));
+     for (const one of fresh) parts.push(await ctx.db.batch<JobRow>(insertion(ctx, owner, now, '[' + toEntry(one) + ']', 1, keyed)));
      const ids = { results: parts.flatMap(([made]) => made?.results ?? []) };
      const replays = { results: parts.flatMap(([, , found]) => found?.results ?? []) };`,
   ]),
