@@ -84,7 +84,7 @@ export const settingsTable = {
     'when process-batch runs at the latest',
   ),
   COORDINATE_CRON: text('* * * * * *', cron, 'a cron expression of 5 or 6 fields', 'when coordinate runs'),
-  PROCESS_BATCH_SIZE: integer(200, 1, 1000, 'most jobs claimed by one statement'),
+  PROCESS_BATCH_SIZE: integer(500, 1, 1000, 'most jobs claimed by one statement'),
   PROCESS_CONCURRENCY: integer(50, 1, 1000, 'most jobs a process runs at once; 1 runs them one after another'),
   PROCESS_PACE_MS: integer(0, 0, 60_000, 'pause between jobs, so that a person can watch'),
   TICK_BUDGET_MS: integer(50_000, 10, day, 'time after which a tick takes no more work'),
