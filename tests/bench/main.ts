@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cold } from './scenarios/cold.ts';
+import { d1 } from './scenarios/d1.ts';
 import { depth } from './scenarios/depth.ts';
 import { drain } from './scenarios/drain.ts';
 import { http } from './scenarios/http.ts';
@@ -10,9 +11,9 @@ import { pickup } from './scenarios/pickup.ts';
 import { processes } from './scenarios/processes.ts';
 import { describeMachine, durability } from './support/machine.ts';
 import { type Bench, holds, type Row, type Scenario } from './support/scenario.ts';
-import { tableOf } from './support/table.ts';
+import { markdownOf, tableOf } from './support/table.ts';
 
-const scenarios: readonly Scenario[] = [drain, processes, http, pickup, idle, depth, cold];
+const scenarios: readonly Scenario[] = [drain, processes, http, pickup, idle, depth, d1, cold];
 const names = scenarios.map(({ name }) => name).join(', ');
 
 const HELP = `npm run bench -- [options]
@@ -21,6 +22,8 @@ const HELP = `npm run bench -- [options]
   --peers       also measure plainjob, graphile-worker, pg-boss and BullMQ; installs them with npm,
                 starts PostgreSQL and Redis where their programs are found
   --deep        also tables of 10 million rows and a backlog of 1 million jobs (many minutes, 20 GB)
+  --quick       each figure once: a look, not a measurement
+  --markdown    print the tables as docs/performance.md has them
   --json        print the figures as JSON
 `;
 
@@ -33,6 +36,8 @@ export async function main(root: string, args: string[]): Promise<number> {
       runs: { type: 'string', default: '5' },
       peers: { type: 'boolean', default: false },
       deep: { type: 'boolean', default: false },
+      quick: { type: 'boolean', default: false },
+      markdown: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -43,17 +48,19 @@ export async function main(root: string, args: string[]): Promise<number> {
     return values.help ? 0 : 1;
   }
   const chosen = scenarios.filter(({ name }) => values.only?.includes(name) ?? true);
-  return measure(root, chosen, values.json, { runs: Number(values.runs), peers: values.peers, deep: values.deep });
+  const { peers, deep } = values;
+  const form = values.json ? 'json' : values.markdown ? 'markdown' : 'table';
+  return measure(root, chosen, form, { runs: values.quick ? 1 : Number(values.runs), peers, deep });
 }
 
 async function measure(
   root: string,
   chosen: readonly Scenario[],
-  json: boolean,
+  form: 'json' | 'markdown' | 'table',
   options: Pick<Bench, 'runs' | 'peers' | 'deep'>,
 ): Promise<number> {
   const start = performance.now();
-  const say = (text: string) => void (json || process.stdout.write(`${text}\n`));
+  const say = (text: string) => void (form === 'json' || process.stdout.write(`${text}\n`));
   const leftOut: { what: string; why: string }[] = [];
   const bench: Bench = {
     root,
@@ -85,12 +92,13 @@ async function measure(
       scenario: name,
       rows: rows.map((one) => ({ ...one, ...(holds(one) !== undefined && { holds: holds(one) as boolean }) })),
     });
-    say(tableOf(title, rows));
+    say(form === 'markdown' ? markdownOf(title, rows) : tableOf(title, rows));
   }
   for (const { what, why } of leftOut) say(`\nleft out: ${what}: ${why}`);
   if (!options.peers) say('\nOther queues were not asked for: --peers measures them, too.');
   const seconds = Math.round((performance.now() - start) / 1000);
   say(`\n${seconds} s in all`);
-  if (json) console.log(JSON.stringify({ machine, durability, measured, left_out: leftOut, seconds }, null, 2));
+  if (form === 'json')
+    console.log(JSON.stringify({ machine, durability, measured, left_out: leftOut, seconds }, null, 2));
   return 0;
 }

@@ -2,14 +2,7 @@ import { holds, type Row } from './scenario.ts';
 
 /** Rows as a table for people. */
 export function tableOf(title: string, rows: readonly Row[]): string {
-  const lines = rows.map((row) => [
-    row.what,
-    `${shown(row.value)} ${row.unit}`,
-    row.runs.length > 1 ? `${shown(Math.min(...row.runs))} – ${shown(Math.max(...row.runs))}` : '',
-    goalOf(row),
-    row.note ?? '',
-  ]);
-  const all = [['', 'median', 'lowest – highest', 'goal', ''], ...lines];
+  const all = [HEAD, ...rows.map(cellsOf)];
   const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...all.map((line) => line[column]?.length ?? 0)));
   const text = all.map((line) =>
     line
@@ -19,6 +12,23 @@ export function tableOf(title: string, rows: readonly Row[]): string {
   );
   return [`\n${title}`, ...text.map((line) => `  ${line}`)].join('\n');
 }
+
+/** Rows as a table in Markdown. */
+export function markdownOf(title: string, rows: readonly Row[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  const rule = ['---', '--:', '--:', '---', '---'];
+  return [`\n### ${title}\n`, line(HEAD), line(rule), ...rows.map((row) => line(cellsOf(row)))].join('\n');
+}
+
+const HEAD = ['', 'median', 'lowest – highest', 'goal', ''];
+
+const cellsOf = (row: Row): string[] => [
+  row.what,
+  `${shown(row.value)} ${row.unit}`,
+  row.runs.length > 1 ? `${shown(Math.min(...row.runs))} – ${shown(Math.max(...row.runs))}` : '',
+  goalOf(row),
+  row.note ?? '',
+];
 
 function goalOf(row: Row): string {
   const reached = holds(row);
