@@ -5,7 +5,7 @@ import type { Ticker } from './ticker.ts';
 
 /** How often a processor looks whether something was committed: while something is, and once nothing has been for a while. */
 const POLL_MS = 5;
-const IDLE_POLL_MS = 20;
+const IDLE_POLL_MS = 25;
 const IDLE_AFTER_MS = 3000;
 
 /**

@@ -15,7 +15,7 @@ export function refuseBadCrons(settings: Settings): void {
 const LATE_MS = 50;
 const TELL_AGAIN_MS = 60_000;
 
-/** The default schedule, which needs no calendar: asking node-cron for its next second costs half of what an idle system does. */
+/** The default schedule, which needs no calendar: node-cron asks Intl for the parts of a date at each beat. */
 const EVERY_SECOND = '* * * * * *';
 
 /** Runs ticks by their cron schedules, and on demand; at most one run of each is waiting to begin. */
