@@ -5,6 +5,7 @@ FROM node:22-bookworm AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci
+COPY console ./console
 COPY core ./core
 COPY emulator ./emulator
 COPY functions ./functions

@@ -5,6 +5,7 @@ import { prune, pruneBefore } from './lifecycle/prune.ts';
 import { reclaim } from './lifecycle/reclaim.ts';
 import { redriveDue, redriveLevels } from './lifecycle/redrive.ts';
 import { retry } from './lifecycle/retry.ts';
+import { dump, minuteOf } from './views/dumps.ts';
 import { fold } from './views/fold.ts';
 import { wake } from './wake.ts';
 
@@ -19,11 +20,12 @@ const AGENDA = `SELECT
     WHERE status = 'dlq' AND dlq_redrives = redrives.value AND finished_at <= ?3) AS redrive,
   EXISTS (SELECT 1 FROM jobs WHERE status IN ('done', 'cancelled') AND finished_at < ?4) AS prune,
   EXISTS (SELECT 1 FROM rate_limits WHERE anonymous = 1 AND at < ?5) AS forget,
-  (SELECT max(seq) FROM logs) > (SELECT through FROM job_counts_mark) AS fold`;
+  (SELECT max(seq) FROM logs) > (SELECT through FROM job_counts_mark) AS fold,
+  NOT EXISTS (SELECT 1 FROM dumps WHERE minute = ?6) AS dump`;
 
-type Agenda = Record<'reclaim' | 'failed' | 'redrive' | 'prune' | 'forget' | 'fold', 0 | 1 | null>;
+type Agenda = Record<'reclaim' | 'failed' | 'redrive' | 'prune' | 'forget' | 'fold' | 'dump', 0 | 1 | null>;
 
-/** Reclaims, retries, buries, redrives and prunes what is due, in bounded sets, and keeps the report's counts. */
+/** Reclaims, retries, buries, redrives and prunes what is due, in bounded sets, and keeps the report's counts and its history. */
 export async function coordinate(ctx: Context): Promise<TickCounts> {
   const end = ctx.now() + ctx.settings.TICK_BUDGET_MS;
   const agenda = await readAgenda(ctx);
@@ -41,6 +43,7 @@ export async function coordinate(ctx: Context): Promise<TickCounts> {
     forgotten: await all(agenda.forget, forgetStrangers),
   };
   for (let more = Boolean(agenda.fold); more && ctx.now() < end; ) more = await fold(ctx, FOLD_SET);
+  if (agenda.dump) await dump(ctx);
   if (counts.reclaimed + counts.retried + counts.redriven > 0) wake(ctx);
   const next = await nextEvent(ctx);
   return { ...counts, ...(next !== null && { next_at: next }) };
@@ -49,7 +52,8 @@ export async function coordinate(ctx: Context): Promise<TickCounts> {
 async function readAgenda(ctx: Context): Promise<Agenda> {
   const now = ctx.now();
   const { DLQ_REDRIVE_AFTER_MS, RL_WINDOW_MS } = ctx.settings;
-  const terms = [now, redriveLevels(ctx), now - DLQ_REDRIVE_AFTER_MS, pruneBefore(ctx, now), now - RL_WINDOW_MS];
+  const ages = [now - DLQ_REDRIVE_AFTER_MS, pruneBefore(ctx, now), now - RL_WINDOW_MS];
+  const terms = [now, redriveLevels(ctx), ...ages, minuteOf(now)];
   return (await ctx.db
     .prepare(AGENDA)
     .bind(...terms)

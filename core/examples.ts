@@ -78,3 +78,25 @@ export const exampleReport = {
   totals: { pending: 3, running: 0, failed: 0, done: 3, dlq: 1, cancelled: 0 },
   dlqItems: [exampleBuriedJob],
 };
+
+const { dlqItems: _, ...exampleCounts } = exampleReport;
+
+export const exampleSnapshot = {
+  at: '2026-11-24T09:00:00.000Z',
+  ...exampleCounts,
+  events: { scheduled: 4, claimed: 3, done: 3 },
+  every: 1,
+  span_ms: 60_000,
+  wait_ms: { p50: 2, p95: 9, p99: 14 },
+  run_ms: { p50: 20, p95: 90, p99: 140 },
+  oldest_due_ms: 0,
+};
+
+export const exampleNews = {
+  cursor: 'MTJhLmExYjJjM2Q0ZTVmNmE3Yjg',
+  at: '2026-11-24T09:00:00.104Z',
+  ...exampleCounts,
+  next_due_at: '2026-11-24T09:05:00.000Z',
+  logs: [exampleLog],
+  more: false,
+};

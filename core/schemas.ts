@@ -3,7 +3,7 @@ import { statuses } from './lifecycle/states.ts';
 
 // The shapes on the wire. An id in the registry makes a schema a named component of the OpenAPI document.
 
-const named = <S extends z.core.$ZodType>(id: string, schema: S): S => {
+export const named = <S extends z.core.$ZodType>(id: string, schema: S): S => {
   z.globalRegistry.add(schema, { id });
   return schema;
 };
@@ -13,7 +13,7 @@ export const text = (min: number, max: number) => z.string().check(z.minLength(m
 /** A whole number from `min` to `max`. */
 export const integer = (min: number, max: number) => z.int().check(z.minimum(min), z.maximum(max));
 
-const timestamp = z.iso.datetime();
+export const timestamp = z.iso.datetime();
 export const status = z.enum(statuses);
 export const level = z.enum(['debug', 'info', 'warn', 'error']);
 export const id = z.uuid();
@@ -127,14 +127,12 @@ export const newUser = named('NewUser', z.object({ ...userParts, token: z.uuid()
 
 const byType = z.record(z.string(), z.int());
 
-export const report = named(
-  'Report',
-  z.object({
-    counts: z.object(Object.fromEntries(statuses.map((name) => [name, byType]))),
-    totals: z.object(Object.fromEntries(statuses.map((name) => [name, z.int()]))),
-    dlqItems: z.array(job),
-  }),
-);
+export const countParts = {
+  counts: z.object(Object.fromEntries(statuses.map((name) => [name, byType]))),
+  totals: z.object(Object.fromEntries(statuses.map((name) => [name, z.int()]))),
+};
+
+export const report = named('Report', z.object({ ...countParts, dlqItems: z.array(job) }));
 
 /** A page of these items, as every list answers. */
 export const pageOf = (item: z.core.$ZodType) =>
@@ -147,6 +145,21 @@ const pageSize = z.pipe(
   z.string().check(z.regex(/^([1-9]\d?|100)$/, 'it may be a whole number from 1 to 100')),
   z.transform(Number),
 );
+
+/** A whole number in a query, where it is text; `initial` where it is left out. */
+export const count = (initial: number, min: number, max: number, description: string) =>
+  z
+    ._default(
+      z.pipe(
+        z.string().check(
+          z.regex(/^\d{1,9}$/, `it may be a whole number from ${min} to ${max}`),
+          z.refine((text) => Number(text) >= min && Number(text) <= max, `it may be from ${min} to ${max}`),
+        ),
+        z.transform(Number),
+      ),
+      initial,
+    )
+    .check(z.meta({ description, type: 'integer', minimum: min, maximum: max, pattern: undefined }));
 
 /** The query parameters every list takes. */
 export const paging = {

@@ -118,7 +118,7 @@ export const settingsTable = {
   ),
   WEBHOOK_ALLOW_PRIVATE: flag(false, 'let webhooks reach private and loopback addresses'),
   WEBHOOK_EXCERPT: flag(true, "keep an excerpt of a receiver's answer in the job"),
-  DUMP_RETENTION_DAYS: integer(7, 0, 36_500, 'days that snapshots of the report are kept'),
+  DUMP_RETENTION_DAYS: integer(7, 0, 36_500, 'days that snapshots of the report are kept; 0 keeps them for good'),
   TRUSTED_PROXY_HOPS: integer(0, 0, 10, 'proxies in front whose X-Forwarded-For entry is believed'),
   LOG_LEVEL: choice(['debug', 'info', 'warn', 'error', 'silent'], 'info', 'least important line that is logged'),
 } satisfies Record<string, Setting<unknown>>;

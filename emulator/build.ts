@@ -8,6 +8,7 @@ import { settingsTable } from '../core/settings.ts';
 import { version } from '../core/version.ts';
 import { endpoints, ticks } from '../functions/index.ts';
 import { writeWhole } from './bundle.mjs';
+import { bundleConsole } from './console.ts';
 import { emitCloudflare } from './deploy/cloudflare.ts';
 import { emitLambda } from './deploy/lambda.ts';
 import type { Manifest, ManifestEntry } from './manifest.ts';
@@ -26,11 +27,12 @@ export async function buildAll(root: string): Promise<Built[]> {
   // Taken before the build: what changes meanwhile makes the next start build again.
   const stamp = stampOf(root);
   const document = JSON.stringify(openApiDocument(endpoints, ticks), null, 2);
+  const page = await bundleConsole(root);
   const built = [
     ...(await bundle(
       root,
       endpoints.map(({ name }) => name),
-      { define: { OPENAPI_DOCUMENT: JSON.stringify(document) }, plugins: [lazyBuiltins, leaveOutHandlers] },
+      { define: { OPENAPI_DOCUMENT: JSON.stringify(document), ...page }, plugins: [lazyBuiltins, leaveOutHandlers] },
     )),
     ...(await bundle(
       root,

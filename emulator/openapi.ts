@@ -82,7 +82,7 @@ export function openApiDocument(endpoints: readonly Endpoint[], ticks: readonly 
 const operationId = (name: string): string => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 
 function tagOf(path: string): string {
-  if (path.startsWith('/v1/jobs')) return 'Jobs';
+  if (/^\/v1\/(jobs|tasks|live|dumps)/.test(path)) return 'Jobs';
   if (path.startsWith('/v1/dlq')) return 'Dead-letter queue';
   if (path.startsWith('/v1/logs')) return 'Logs';
   return path.startsWith('/v1/users') ? 'Users' : 'Operation';
@@ -115,10 +115,10 @@ function operationOf(endpoint: Endpoint, schemas: Schemas): Json {
   };
 }
 
-const json = (schema: Json, example: unknown): Json => ({ 'application/json': { schema, example } });
+const json = (schema: Json, example: unknown, media = 'application/json'): Json => ({ [media]: { schema, example } });
 
 const success = (
-  { description, schema, example, headers = {} }: ResponseSpec,
+  { description, schema, example, media, headers = {} }: ResponseSpec,
   common: Json,
   schemas: Schemas,
 ): Json => ({
@@ -127,7 +127,7 @@ const success = (
     ...common,
     ...Object.fromEntries(Object.entries(headers).map(([name, meaning]) => [name, text(meaning)])),
   },
-  content: json(schemas.use(schema, 'output'), example),
+  content: json(schemas.use(schema, 'output'), example, media),
 });
 
 /** Every problem an endpoint can answer: those it names, and those that follow from what it takes. */

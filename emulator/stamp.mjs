@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-const sources = ['core', 'emulator', 'functions', 'migrations', 'package.json', 'package-lock.json'];
+const sources = ['console', 'core', 'emulator', 'functions', 'migrations', 'package.json', 'package-lock.json'];
 
 /**
  * A text that changes whenever a source file does: what `dist/` was built from, so that a start skips the build.

@@ -1,14 +1,18 @@
 import type { Endpoint } from '../core/http/endpoint.ts';
 import type { Tick } from '../core/http/tick.ts';
 import cancelJob from './cancel-job.ts';
+import console from './console.ts';
 import coordinate from './coordinate.ts';
 import createUser from './create-user.ts';
 import disableUser from './disable-user.ts';
 import getJob from './get-job.ts';
 import health from './health.ts';
+import listDumps from './list-dumps.ts';
 import listJobs from './list-jobs.ts';
 import listLogs from './list-logs.ts';
+import listTasks from './list-tasks.ts';
 import listUsers from './list-users.ts';
+import live from './live.ts';
 import openapi from './openapi.ts';
 import processBatch from './process-batch.ts';
 import redriveDlq from './redrive-dlq.ts';
@@ -29,12 +33,16 @@ export const endpoints: readonly Endpoint[] = [
   redriveJob,
   redriveDlq,
   listLogs,
+  listDumps,
+  live,
+  listTasks,
   createUser,
   listUsers,
   disableUser,
   rotateUser,
   health,
   openapi,
+  console,
 ];
 
 /** Every tick there is; each also answers POST /v1/ticks/{name}. */

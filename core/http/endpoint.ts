@@ -9,11 +9,15 @@ import { readJson, refuseBody } from './json.ts';
 import { asProblem, Problem, type ProblemCode } from './problem.ts';
 import { matcherOf } from './route.ts';
 
-/** A successful answer: what it means, the schema of its body, an example, and headers beside the common ones. */
+/**
+ * A successful answer: what it means, the schema of its body, an example, and headers beside the common ones. Where
+ * `media` says that it is not one JSON value, the handler gives the body as it goes out.
+ */
 export interface ResponseSpec {
   description: string;
   schema: Schema;
   example: unknown;
+  media?: string;
   headers?: Record<string, string>;
 }
 
@@ -86,9 +90,10 @@ export function endpoint<
           } as EndpointInput<Params, Query, Headers, Body>,
           ctx,
         );
-        return new Response(JSON.stringify(reply.body), {
+        const media = spec.responses[reply.status]?.media;
+        return new Response(media ? (reply.body as string | ReadableStream) : JSON.stringify(reply.body), {
           status: reply.status,
-          headers: { 'content-type': 'application/json', ...commonHeaders(requestId), ...headers, ...reply.headers },
+          headers: { 'content-type': media ?? 'application/json', ...commonHeaders(requestId), ...headers, ...reply.headers },
         });
       } catch (error) {
         return answerProblem(error, env, requestId, headers);

@@ -5,7 +5,7 @@ import type { Status } from '../lifecycle/states.ts';
 import { scopeOf } from './jobs.ts';
 import { page } from './page.ts';
 
-interface LogRow {
+export interface LogRow {
   seq: number;
   at: number;
   level: LogLevel;
@@ -21,7 +21,7 @@ interface LogRow {
   data: string | null;
 }
 
-const COLUMNS = `seq, at, level, event, owner_id, task_type, epoch, worker, from_status, to_status, message, data,
+export const LOG_ROW = `seq, at, level, event, owner_id, task_type, epoch, worker, from_status, to_status, message, data,
   coalesce((SELECT id FROM jobs WHERE jobs.seq = job_seq), data ->> 'job_id') AS job_id`;
 
 // A job that was pruned is still found, by the one row that names it.
@@ -39,7 +39,7 @@ export interface LogQuery {
 }
 
 /** A log row as the world sees it. */
-const toLog = (row: LogRow) => ({
+export const toLog = (row: LogRow) => ({
   at: toTimestamp(row.at),
   level: row.level,
   event: row.event,
@@ -62,7 +62,7 @@ export async function listLogs(ctx: Context, query: LogQuery, caller: Caller) {
   if (query.job_id !== undefined && !job) throw new Problem('not_found', 'There is no job with this id.');
   const { rows, next_cursor } = await page<LogRow>(ctx, {
     table: 'logs',
-    columns: COLUMNS,
+    columns: LOG_ROW,
     along: job ? { job_seq: job.seq } : { owner_id: owner },
     literal: '',
     filter: { level: query.level ?? null, event: query.event ?? null, owner_id: job ? owner : null },

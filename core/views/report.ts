@@ -1,4 +1,5 @@
 import type { Context } from '../context.ts';
+import type { Statement } from '../database.ts';
 import { JOB_COLUMNS, type Job, type JobRow, toJob } from '../lifecycle/job.ts';
 import { type Status, statuses } from '../lifecycle/states.ts';
 import { repeatable } from '../repeat.ts';
@@ -26,16 +27,24 @@ const BURIED_OF = `SELECT ${JOB_COLUMNS} FROM jobs WHERE owner_id = ?1 AND statu
 export async function report(ctx: Context, owner: string | null): Promise<Report> {
   const read = () =>
     ctx.db.batch<object>([
-      ctx.db.prepare(COUNTS).bind(owner ?? ''),
+      selectCounts(ctx, owner),
       owner === null ? ctx.db.prepare(BURIED) : ctx.db.prepare(BURIED_OF).bind(owner),
     ]);
   const [counted, buried] = await repeatable(ctx, read);
+  const dlqItems = ((buried?.results ?? []) as JobRow[]).map(toJob);
+  return { ...countsOf(counted?.results ?? []), dlqItems };
+}
+
+/** The statement that counts one owner's jobs, or all where `owner` is null. */
+export const selectCounts = (ctx: Context, owner: string | null): Statement => ctx.db.prepare(COUNTS).bind(owner ?? '');
+
+/** The rows of `selectCounts` by status and task type, and by status. */
+export function countsOf(rows: readonly object[]): Pick<Report, 'counts' | 'totals'> {
   const counts = Object.fromEntries(statuses.map((status) => [status, {}])) as Report['counts'];
   const totals = Object.fromEntries(statuses.map((status) => [status, 0])) as Report['totals'];
-  for (const row of (counted?.results ?? []) as { status: Status; task_type: string; n: number }[]) {
+  for (const row of rows as readonly { status: Status; task_type: string; n: number }[]) {
     counts[row.status][row.task_type] = row.n;
     totals[row.status] += row.n;
   }
-  const dlqItems = ((buried?.results ?? []) as JobRow[]).map(toJob);
-  return { counts, totals, dlqItems };
+  return { counts, totals };
 }

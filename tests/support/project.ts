@@ -4,6 +4,7 @@ import { root } from './build.ts';
 import { tempFolder } from './server.ts';
 
 const parts = [
+  'console',
   'core',
   'dist',
   'emulator',
