@@ -31,7 +31,11 @@ export const number = (n: number): string => n.toLocaleString('en');
 
 /** A rate a second: two figures are enough. */
 export const rate = (n: number): string =>
-  n === 0 ? '0/s' : n < 1 ? `${(n * 60).toFixed(n < 0.1 ? 1 : 0)}/min` : `${n < 10 ? n.toFixed(1) : number(Math.round(n))}/s`;
+  n === 0
+    ? '0/s'
+    : n < 1
+      ? `${(n * 60).toFixed(n < 0.1 ? 1 : 0)}/min`
+      : `${n < 10 ? n.toFixed(1) : number(Math.round(n))}/s`;
 
 /** The random end of an id, which is what tells ids apart. */
 export const shortId = (id: string): string => (id.length > 12 ? `…${id.slice(-8)}` : id);

@@ -12,14 +12,13 @@ export interface Loaded<Value> {
 
 /** What `path` answers, kept while it is loaded anew; nothing where the path is null. */
 export function useLoad<Value>(path: string | null): Loaded<Value> {
-  const [state, setState] = useState<{ path: string | null; value?: Value; error: string }>({ path: null, error: '' });
+  const [state, setState] = useState<{ value?: Value; error: string }>({ error: '' });
   const [turn, setTurn] = useState(0);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `turn` asks for another load of the same path
   useEffect(() => {
     if (path === null) return;
     let current = true;
     get<Value>(path).then(
-      (value) => current && setState({ path, value, error: '' }),
+      (value) => current && setState({ value, error: '' }),
       (error) => current && setState((old) => ({ ...old, error: wordsOf(error) })),
     );
     return () => {
@@ -27,7 +26,7 @@ export function useLoad<Value>(path: string | null): Loaded<Value> {
     };
   }, [path, turn]);
   return {
-    value: state.path === path || state.error === '' ? state.value : undefined,
+    value: state.value,
     error: state.error,
     reload: () => setTurn((n) => n + 1),
     set: (change) => setState((old) => (old.value === undefined ? old : { ...old, value: change(old.value) })),

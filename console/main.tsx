@@ -1,1 +1,9 @@
-document.body.dataset.x = '1';
+import { render } from 'preact';
+import { App } from './app.tsx';
+
+const place = document.getElementById('app');
+if (place) {
+  // What stands there for those without JavaScript.
+  place.replaceChildren();
+  render(<App />, place);
+}

@@ -25,7 +25,8 @@ export function why(job: Job, now: number): string {
 
 function pending({ retries, max_retries, interruptions }: Job, wait: number): string {
   const what = retries > 0 ? `Retry ${retries} of ${max_retries}` : 'It';
-  const lost = interruptions > 0 ? ` Its worker was lost ${interruptions === 1 ? 'once' : `${interruptions} times`}.` : '';
+  const lost =
+    interruptions > 0 ? ` Its worker was lost ${interruptions === 1 ? 'once' : `${interruptions} times`}.` : '';
   if (wait > 0) return `${what} is due ${until(wait)}.${lost}`;
   const late = -wait >= 1000 ? ` for ${duration(Math.floor(-wait / 1000) * 1000).replace('.0', '')}` : '';
   return `${what} has been due${late}; it waits for a free worker.${lost}`;

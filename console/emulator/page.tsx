@@ -1,0 +1,3 @@
+import { Empty } from '../parts/bits.tsx';
+
+export const EmulatorPage = () => <Empty title="To come." />;

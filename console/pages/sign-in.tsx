@@ -1,0 +1,57 @@
+import { useState } from 'preact/hooks';
+import { keepToken, signOut, wordsOf } from '../api.ts';
+import { startLive } from '../live.ts';
+import { learnRole } from '../me.ts';
+import { Brand } from '../parts/brand.tsx';
+import { ErrorLine } from '../parts/dialog.tsx';
+
+/** Where one gives a token. `why` says why one is here again. */
+export function SignIn({ why, onDone }: { why: string; onDone(): void }) {
+  const [text, setText] = useState('');
+  const [error, setError] = useState(why);
+  const [busy, setBusy] = useState(false);
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    setBusy(true);
+    // Only visible ASCII can stand in a header; anything else is no token.
+    if (/^[\x21-\x7e]+$/.test(text.trim())) {
+      keepToken(text.trim());
+      try {
+        await learnRole();
+        void startLive();
+        onDone();
+        return;
+      } catch (failure) {
+        signOut();
+        setError(wordsOf(failure).replace(/^Send a valid token.*/, 'There is no enabled user with this token.'));
+      }
+    } else setError('This is no token: it holds letters that no token has.');
+    setBusy(false);
+  };
+  return (
+    <main class="sign-in">
+      <form onSubmit={submit} class="card">
+        <Brand />
+        <label class="field">
+          <span>Your token</span>
+          <input
+            type="password"
+            name="token"
+            autocomplete="current-password"
+            required
+            value={text}
+            onInput={(event) => setText(event.currentTarget.value)}
+          />
+        </label>
+        <ErrorLine text={error} />
+        <button type="submit" class="primary" disabled={busy}>
+          {busy ? 'Signing in…' : 'Sign in'}
+        </button>
+        <p class="faint">
+          The first <code>npm start</code> prints the token of an admin. It is kept in this tab only, until you sign out
+          or close it.
+        </p>
+      </form>
+    </main>
+  );
+}

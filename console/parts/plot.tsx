@@ -1,0 +1,94 @@
+import { useEffect, useRef } from 'preact/hooks';
+import Uplot from 'uplot';
+
+export interface Series {
+  label: string;
+  /** The name of a colour in the style sheet. */
+  colour: string;
+  values: (number | null)[];
+  dash?: number[];
+}
+
+interface PlotProps {
+  title: string;
+  /** Seconds since 1970. */
+  times: number[];
+  series: Series[];
+  format(value: number): string;
+}
+
+const HEIGHT = 150;
+const dark = matchMedia('(prefers-color-scheme: dark)');
+
+/** Lines over time, on a canvas; what they end in is said in words beside it. */
+export function Plot({ title, times, series, format }: PlotProps) {
+  const place = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const element = place.current;
+    if (!element) return;
+    let plot: Uplot | undefined;
+    const draw = () => {
+      plot?.destroy();
+      plot = new Uplot(optionsOf(element, series, format), [times, ...series.map(({ values }) => values)], element);
+    };
+    const resized = new ResizeObserver(() => plot?.setSize({ width: element.clientWidth, height: HEIGHT }));
+    draw();
+    resized.observe(element);
+    dark.addEventListener('change', draw);
+    return () => {
+      resized.disconnect();
+      dark.removeEventListener('change', draw);
+      plot?.destroy();
+    };
+  }, [times, series, format]);
+  return (
+    <figure class="plot">
+      <figcaption>
+        <span class="plot-title">{title}</span>
+        {series.map(({ label, colour, values }) => (
+          <span key={label} class="key">
+            <i style={{ background: `var(${colour})` }} />
+            {label} <b>{said(values.at(-1), format)}</b>
+          </span>
+        ))}
+      </figcaption>
+      <div ref={place} class="canvas" aria-hidden="true" />
+    </figure>
+  );
+}
+
+const said = (value: number | null | undefined, format: (value: number) => string): string =>
+  value === null || value === undefined ? '–' : format(value);
+
+function optionsOf(element: HTMLElement, series: Series[], format: (value: number) => string): Uplot.Options {
+  const style = getComputedStyle(element);
+  const colour = (name: string) => style.getPropertyValue(name).trim();
+  const axis = {
+    stroke: colour('--faint'),
+    font: `11px ${style.fontFamily}`,
+    grid: { stroke: colour('--line'), width: 1 },
+    ticks: { show: false },
+  };
+  return {
+    width: element.clientWidth,
+    height: HEIGHT,
+    padding: [8, 8, 0, 0],
+    legend: { show: false },
+    cursor: { points: { size: 6 }, y: false, drag: { x: false, y: false } },
+    scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.15 : 1] } },
+    axes: [
+      { ...axis, size: 26, space: 60 },
+      { ...axis, size: 54, space: 34, values: (_, ticks) => ticks.map(format) },
+    ],
+    series: [
+      {},
+      ...series.map(({ label, colour: name, dash }) => ({
+        label,
+        stroke: colour(name),
+        width: 1.75,
+        points: { size: 4, fill: colour(name) },
+        ...(dash && { dash }),
+      })),
+    ],
+  };
+}
