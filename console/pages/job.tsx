@@ -114,7 +114,7 @@ function Facts({ job }: { job: Job }) {
     ['Id', <Copy key="id" text={job.id} label="the id" />],
     ['Owner', <code key="owner">{job.owner_id}</code>],
     ['Attempts', job.lease_epoch],
-    ['Retries', `${job.retries} of ${job.max_retries}`],
+    ['Retries', `${Math.min(job.retries, job.max_retries)} of ${job.max_retries}`],
     ['Interruptions', job.interruptions],
     ['Second chances', job.dlq_redrives],
     ['Priority', job.priority],

@@ -69,7 +69,7 @@ function Step({ log, before, now }: { log: LogEntry; before: LogEntry | undefine
             by {worker}, attempt {log.epoch}
           </small>
         )}
-        {log.level !== 'info' && <span class={`level ${log.level}`}>{log.level}</span>}
+        {log.level !== 'info' && <span class={`level level-${log.level}`}>{log.level}</span>}
         {textOf(log) && <span class="words">{textOf(log)}</span>}
       </span>
       <span class="at">

@@ -27,7 +27,7 @@ export const LogList = ({ entries, compact }: { entries: LogEntry[]; compact?: b
           {entry.task_type} {entry.job_id && <a href={`#/jobs/${entry.job_id}`}>{shortId(entry.job_id)}</a>}
         </span>
         <span class="words">
-          {entry.level !== 'info' && <span class={`level ${entry.level}`}>{entry.level}</span>}
+          {entry.level !== 'info' && <span class={`level level-${entry.level}`}>{entry.level}</span>}
           {textOf(entry)}
         </span>
       </li>

@@ -45,10 +45,10 @@ export function Plot({ title, times, series, format }: PlotProps) {
     <figure class="plot">
       <figcaption>
         <span class="plot-title">{title}</span>
-        {series.map(({ label, colour, values }) => (
+        {series.map(({ label, colour, values, dash }) => (
           <span key={label} class="key">
-            <i style={{ background: `var(${colour})` }} />
-            {label} <b>{said(values.at(-1), format)}</b>
+            <i style={{ borderTop: `3px ${dash ? 'dotted' : 'solid'} var(${colour})` }} />
+            {label} <b>{said(values, format)}</b>
           </span>
         ))}
       </figcaption>
@@ -57,8 +57,18 @@ export function Plot({ title, times, series, format }: PlotProps) {
   );
 }
 
-const said = (value: number | null | undefined, format: (value: number) => string): string =>
-  value === null || value === undefined ? '–' : format(value);
+/** The newest value there is. */
+function said(values: readonly (number | null)[], format: (value: number) => string): string {
+  const value = values.findLast((one) => one !== null);
+  return value === undefined || value === null ? '–' : format(value);
+}
+
+/** The time of day, and the day at its beginning. */
+function timeOf(seconds: number): string {
+  const at = new Date(seconds * 1000);
+  const clock = at.toTimeString().slice(0, 5);
+  return clock === '00:00' ? `${at.getDate()}.${at.getMonth() + 1}.` : clock;
+}
 
 function optionsOf(element: HTMLElement, series: Series[], format: (value: number) => string): Uplot.Options {
   const style = getComputedStyle(element);
@@ -72,12 +82,12 @@ function optionsOf(element: HTMLElement, series: Series[], format: (value: numbe
   return {
     width: element.clientWidth,
     height: HEIGHT,
-    padding: [8, 8, 0, 0],
+    padding: [8, 20, 0, 0],
     legend: { show: false },
     cursor: { points: { size: 6 }, y: false, drag: { x: false, y: false } },
     scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.15 : 1] } },
     axes: [
-      { ...axis, size: 26, space: 60 },
+      { ...axis, size: 26, space: 64, values: (_, ticks) => ticks.map(timeOf) },
       { ...axis, size: 54, space: 34, values: (_, ticks) => ticks.map(format) },
     ],
     series: [
