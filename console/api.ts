@@ -59,7 +59,7 @@ export async function send(method: string, path: string, body?: unknown, signal?
   if (limit) left = Number(limit[1]);
   if (response.ok) return response;
   const problem = (await response.json().catch(() => ({}))) as { code?: string; detail?: string };
-  if (response.status === 401 && token) signOut('The token is not valid, or its user was disabled.');
+  if (response.status === 401 && token) signOut('There is no enabled user with this token.');
   throw new ApiError(response.status, problem.code ?? '', problem.detail ?? `The service answered ${response.status}.`);
 }
 

@@ -32,7 +32,7 @@ export function App() {
   useEffect(() => {
     if (inside) void learnEmulator();
   }, [inside]);
-  return inside ? <Shell /> : <SignIn key={why} why={why} onDone={() => setInside(true)} />;
+  return inside ? <Shell /> : <SignIn why={why} onDone={() => setInside(true)} />;
 }
 
 interface Tab {

@@ -1,7 +1,7 @@
 import type { Endpoint } from '../core/http/endpoint.ts';
 import type { Tick } from '../core/http/tick.ts';
 import cancelJob from './cancel-job.ts';
-import console from './console.ts';
+import consolePage from './console.ts';
 import coordinate from './coordinate.ts';
 import createUser from './create-user.ts';
 import disableUser from './disable-user.ts';
@@ -42,7 +42,7 @@ export const endpoints: readonly Endpoint[] = [
   rotateUser,
   health,
   openapi,
-  console,
+  consolePage,
 ];
 
 /** Every tick there is; each also answers POST /v1/ticks/{name}. */

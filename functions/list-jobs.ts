@@ -29,7 +29,8 @@ export default endpoint({
   handle: async ({ query, caller }, ctx) => {
     if (query.owner_id !== undefined && caller.role !== 'admin')
       throw new Problem('forbidden', 'Only an admin may name an owner.');
-    if (query.q !== undefined && query.cursor === undefined) {
+    if (query.q !== undefined) {
+      if (query.cursor !== undefined) throw new Problem('bad_cursor', 'What q finds is on one page.');
       const found = await searchJobs(ctx, query.q, query, caller);
       return { status: 200, body: { items: found.map(toJob), next_cursor: null } };
     }

@@ -1,5 +1,5 @@
-import { useState } from 'preact/hooks';
-import { keepToken, signOut, wordsOf } from '../api.ts';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { keepToken, signedIn, signOut, wordsOf } from '../api.ts';
 import { startLive } from '../live.ts';
 import { learnRole } from '../me.ts';
 import { Brand } from '../parts/brand.tsx';
@@ -8,11 +8,14 @@ import { ErrorLine } from '../parts/dialog.tsx';
 /** Where one gives a token. `why` says why one is here again. */
 export function SignIn({ why, onDone }: { why: string; onDone(): void }) {
   const [text, setText] = useState('');
-  const [error, setError] = useState(why);
+  const [error, setError] = useState('');
   const [busy, setBusy] = useState(false);
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => field.current?.focus(), []);
   const submit = async (event: Event) => {
     event.preventDefault();
     setBusy(true);
+    setError('');
     // Only visible ASCII can stand in a header; anything else is no token.
     if (/^[\x21-\x7e]+$/.test(text.trim())) {
       keepToken(text.trim());
@@ -22,8 +25,8 @@ export function SignIn({ why, onDone }: { why: string; onDone(): void }) {
         onDone();
         return;
       } catch (failure) {
-        signOut();
-        setError(wordsOf(failure).replace(/^Send a valid token.*/, 'There is no enabled user with this token.'));
+        // Where the token is the trouble, it is forgotten already.
+        if (signedIn()) signOut(wordsOf(failure));
       }
     } else setError('This is no token: it holds letters that no token has.');
     setBusy(false);
@@ -35,6 +38,7 @@ export function SignIn({ why, onDone }: { why: string; onDone(): void }) {
         <label class="field">
           <span>Your token</span>
           <input
+            ref={field}
             type="password"
             name="token"
             autocomplete="current-password"
@@ -43,7 +47,7 @@ export function SignIn({ why, onDone }: { why: string; onDone(): void }) {
             onInput={(event) => setText(event.currentTarget.value)}
           />
         </label>
-        <ErrorLine text={error} />
+        <ErrorLine text={error || why} />
         <button type="submit" class="primary" disabled={busy}>
           {busy ? 'Signing in…' : 'Sign in'}
         </button>

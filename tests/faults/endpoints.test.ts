@@ -142,9 +142,20 @@ const scenes: Scene[] = [
       if (shown) expect(kept).toBe(digest(shown));
     },
   },
-  ...['/v1/jobs', '/v1/jobs/report', '/v1/logs', '/v1/users', '/healthz', '/openapi.json'].map((path): Scene => {
-    // Only the built function holds the document.
-    const works = path === '/openapi.json' ? [500] : [200];
+  ...[
+    '/v1/jobs',
+    '/v1/jobs/report',
+    '/v1/logs',
+    '/v1/users',
+    '/healthz',
+    '/openapi.json',
+    '/',
+    '/v1/dumps',
+    '/v1/live',
+    '/v1/tasks',
+  ].map((path): Scene => {
+    // Only the built functions hold the document and the page.
+    const works = path === '/openapi.json' || path === '/' ? [500] : [200];
     const request = (call: Call) => call('GET', path);
     return { name: `GET ${path}`, request, works, again: works, check: (system) => expect(jobs(system)).toBe(0) };
   }),

@@ -27,6 +27,10 @@ const matrix: Record<string, { owner: number; other: number; admin: number; anyo
   'POST /v1/users/{id}/rotate': { owner: 403, other: 403, admin: 200 },
   'GET /healthz': { owner: 200, other: 200, admin: 200, anyone: true },
   'GET /openapi.json': { owner: 200, other: 200, admin: 200, anyone: true },
+  'GET /v1/dumps': { owner: 403, other: 403, admin: 200 },
+  'GET /v1/live': { owner: 200, other: 200, admin: 200 },
+  'GET /v1/tasks': { owner: 200, other: 200, admin: 200 },
+  'GET /': { owner: 200, other: 200, admin: 200, anyone: true },
   // A user's token opens no tick; ticks.test.ts has the secret.
   'POST /v1/ticks/process-batch': { owner: 401, other: 401, admin: 401 },
   'POST /v1/ticks/coordinate': { owner: 401, other: 401, admin: 401 },
@@ -132,21 +136,14 @@ test.each([...new Set(routes.map(({ path }) => path))])(
   },
 );
 
-test.each([
-  '/',
-  '/v1',
-  '/v2/jobs',
-  '/v1/jobs/',
-  '/v1/jobs//cancel',
-  '/v1/users/',
-  '/V1/jobs',
-  '//v1/jobs',
-  '/healthz/x',
-])('the path %s is nothing: 404 whatever the method, 401 to strangers', async (path) => {
-  for (const method of methods) {
-    const answer = await call(method, path);
-    expect({ method, status: answer.status }).toEqual({ method, status: 404 });
-    if (method !== 'HEAD') expect(answer.json.code).toBe('not_found');
-    expect((await call(method, path, undefined, { token: null })).status).toBe(401);
-  }
-});
+test.each(['/v1', '/v2/jobs', '/v1/jobs/', '/v1/jobs//cancel', '/v1/users/', '/V1/jobs', '//v1/jobs', '/healthz/x'])(
+  'the path %s is nothing: 404 whatever the method, 401 to strangers',
+  async (path) => {
+    for (const method of methods) {
+      const answer = await call(method, path);
+      expect({ method, status: answer.status }).toEqual({ method, status: 404 });
+      if (method !== 'HEAD') expect(answer.json.code).toBe('not_found');
+      expect((await call(method, path, undefined, { token: null })).status).toBe(401);
+    }
+  },
+);

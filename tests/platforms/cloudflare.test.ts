@@ -260,6 +260,8 @@ describe('The gateway Worker', () => {
       ['GET', '/v1/jobs/report', 200],
       ['HEAD', '/v1/jobs', 200],
       ['GET', '/openapi.json', 200],
+      ['GET', '/', 200],
+      ['GET', '/v1/live', 200],
       ['POST', '/v1/ticks/nothing', 404],
       ['POST', '/v1/ticks/coordinate', 401],
     ];

@@ -10,7 +10,7 @@ import { migrateD1 } from '../../emulator/deploy/migrate-d1.ts';
 import type { Manifest, ManifestEntry } from '../../emulator/manifest.ts';
 import { root } from '../support/build.ts';
 import { expectContract } from '../support/contract.ts';
-import { ADMIN, type Answer } from '../support/system.ts';
+import { ADMIN, type Answer, readBody } from '../support/system.ts';
 
 const { functions } = JSON.parse(readFileSync(join(root, 'dist/manifest.json'), 'utf8')) as Manifest;
 const textOf = ({ file }: ManifestEntry): string => readFileSync(join(root, 'dist', file), 'utf8');
@@ -93,7 +93,7 @@ describe('In a Workers runtime', () => {
       ...(body && { body: JSON.stringify(body) }),
     });
     const headers = new Headers([...response.headers]);
-    const answer = { status: response.status, headers, json: await response.json() };
+    const answer = { status: response.status, headers, json: readBody(headers, await response.text()) };
     expectContract(method, at, answer);
     return answer;
   }
@@ -141,6 +141,10 @@ describe('In a Workers runtime', () => {
     expect((await call('disable-user', undefined, { id: user.id })).json.disabled_at).toEqual(expect.any(String));
     for (const name of ['process-batch', 'coordinate']) expect((await call(name)).status).toBe(200);
     expect((await call('health')).json.status).toBe('ok');
+    expect((await call('live', undefined, { query: '?wait=1&follow=true' })).json.totals).toMatchObject({ pending: 0 });
+    expect((await call('list-tasks')).json.items).not.toEqual([]);
+    expect((await call('list-dumps')).json.items).toHaveLength(1);
+    expect((await call('console')).json).toMatch(/^<!doctype html>/);
     const document = JSON.parse(readFileSync(join(root, 'dist/openapi.json'), 'utf8'));
     expect((await call('openapi')).json).toEqual(document);
   });

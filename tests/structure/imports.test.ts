@@ -6,6 +6,7 @@ import { type Import, importsOf, type Source, sourcesIn } from '../support/sourc
 const core = sourcesIn('core');
 const functions = sourcesIn('functions');
 const emulator = sourcesIn('emulator');
+const page = sourcesIn('console');
 
 /** Small, pure, and at home in every runtime. */
 const pure =
@@ -20,7 +21,7 @@ const strays = (sources: Source[], allowed: (one: Import, path: string) => boole
   );
 
 test('there is something to look at, and imports of every form are found in it', () => {
-  for (const sources of [core, functions, emulator]) expect(sources.length).toBeGreaterThan(10);
+  for (const sources of [core, functions, emulator, page]) expect(sources.length).toBeGreaterThan(10);
   const code = `import 'a'; import b, { c } from "b"; import type { D } from './d.ts'; export * from '../e.ts';
     import {
       f,
@@ -62,6 +63,26 @@ test('functions import core, and only functions/index.ts imports its siblings', 
     return from.startsWith('core/') || (path === 'functions/index.ts' && from.startsWith('functions/'));
   });
   expect(stray).toEqual([]);
+});
+
+test('the console imports itself, its two packages and the types of core; nobody imports it', () => {
+  const packages = ['preact', 'preact/hooks', 'uplot'];
+  const stray = strays(page, ({ from, isFile }, path) =>
+    isFile
+      ? from.startsWith('console/') || (path === 'console/types.ts' && from.startsWith('core/'))
+      : packages.includes(from),
+  );
+  expect(stray).toEqual([]);
+  const types = page.find(({ path }) => path === 'console/types.ts');
+  expect(types?.code.match(/\bimport (?!type )/)).toBeNull();
+  const others = [...core, ...functions, ...emulator];
+  expect(others.filter(({ imports }) => imports.some(({ from }) => from.startsWith('console/')))).toEqual([]);
+});
+
+test('the console makes no markup of text, and runs none', () => {
+  const dangerous =
+    /innerHTML|outerHTML|insertAdjacentHTML|dangerouslySetInnerHTML|document\.write|\beval\(|new Function|srcdoc/;
+  expect(page.filter(({ code }) => dangerous.test(code)).map(({ path }) => path)).toEqual([]);
 });
 
 test('the emulator imports anything but tests', () => {

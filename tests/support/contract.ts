@@ -6,7 +6,7 @@ import type { Loaded } from '../../emulator/functions.ts';
 import { openApiDocument } from '../../emulator/openapi.ts';
 import { makeRouter } from '../../emulator/router.ts';
 import { endpoints, ticks } from '../../functions/index.ts';
-import { ADMIN, type Answer, type System } from './system.ts';
+import { ADMIN, type Answer, readBody, type System } from './system.ts';
 
 export interface CallOptions {
   token?: string | null;
@@ -36,7 +36,7 @@ export function routed(system: System, env = system.env): Call {
     const bindings = { incoming: { socket: { remoteAddress: client } } };
     const response = await router.fetch(new Request(`http://test${path}`, init), bindings as never);
     const text = await response.text();
-    return { status: response.status, headers: response.headers, json: text && JSON.parse(text) };
+    return { status: response.status, headers: response.headers, json: readBody(response.headers, text) };
   });
 }
 
@@ -88,9 +88,10 @@ export function expectContract(method: string, path: string, answer: Answer): vo
     if (examples) expect(Object.keys(examples), where).toContain(answer.json.code);
     return;
   }
-  expect(answer.headers.get('content-type'), where).toBe('application/json');
+  const declared = route && 'responses' in route ? route.responses[answer.status] : undefined;
+  expect(answer.headers.get('content-type'), where).toBe(declared?.media ?? 'application/json');
   if (route && 'responses' in route) {
-    const schema = route.responses[answer.status]?.schema;
+    const schema = declared?.schema;
     expect(schema && validate(schema, answer.json), where).toEqual({ value: answer.json });
   }
 }

@@ -5,7 +5,7 @@ import { migrateD1 } from '../../emulator/deploy/migrate-d1.ts';
 import type { Manifest } from '../../emulator/manifest.ts';
 import { root } from './build.ts';
 import { type Answers, judge, questions } from './invariants.ts';
-import { ADMIN, type Answer } from './system.ts';
+import { ADMIN, type Answer, readBody } from './system.ts';
 
 export const folder = join(root, 'dist/cloudflare');
 const read = (path: string) => JSON.parse(readFileSync(path, 'utf8'));
@@ -83,7 +83,11 @@ export class Gateway {
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
-    return { status: response.status, headers: response.headers, json: text && JSON.parse(text) };
+    return {
+      status: response.status,
+      headers: response.headers,
+      json: readBody(response.headers as unknown as Headers, text),
+    };
   }
 
   /** What the invariants forbid of what is in its database. */

@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import { matcherOf } from '../../core/http/route.ts';
 import { root } from './build.ts';
 import { type HttpEvent, httpEvent, scheduledEvent } from './events.ts';
-import type { Answer } from './system.ts';
+import { type Answer, readBody } from './system.ts';
 
 const folder = join(root, 'dist/lambda');
 const LONGEST_MS = 900_000;
@@ -101,7 +101,7 @@ export class Lambda {
 
   async request(request: HttpEvent): Promise<Answer> {
     const { statusCode, headers, body } = await this.respond(request);
-    return { status: statusCode, headers: new Headers(headers), json: body && JSON.parse(body) };
+    return { status: statusCode, headers: new Headers(headers), json: readBody(new Headers(headers), body) };
   }
 
   async close(): Promise<void> {

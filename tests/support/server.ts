@@ -4,7 +4,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from './build.ts';
-import { ADMIN, type Answer } from './system.ts';
+import { ADMIN, type Answer, readBody } from './system.ts';
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -183,7 +183,7 @@ export class Server {
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
-    return { status: response.status, headers: response.headers, json: text && JSON.parse(text) };
+    return { status: response.status, headers: response.headers, json: readBody(response.headers, text) };
   }
 
   /** Waits until the job is in one of these states; the job. */

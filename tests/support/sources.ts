@@ -23,7 +23,7 @@ export interface Import {
 export function sourcesIn(folder: string): Source[] {
   return (readdirSync(join(root, folder), { recursive: true }) as string[])
     .map((name) => join(folder, name))
-    .filter((path) => /\.(ts|mjs)$/.test(path))
+    .filter((path) => /\.(tsx?|mjs)$/.test(path))
     .sort()
     .map((path) => {
       const text = readFileSync(join(root, path), 'utf8');

@@ -14,6 +14,10 @@ import { breaches } from './invariants.ts';
 
 export const ADMIN = 'a-bootstrap-token-for-tests';
 
+/** The body of an answer: JSON as its value, a page as its text. */
+export const readBody = (headers: Headers, text: string): Answer['json'] =>
+  text !== '' && /json/.test(headers.get('content-type') ?? 'json') ? JSON.parse(text) : text;
+
 export interface Answer {
   status: number;
   headers: Headers;
@@ -71,7 +75,11 @@ export class System {
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
     const response = await found.fetch(request, this.env);
-    return { status: response.status, headers: response.headers, json: JSON.parse(await response.text()) };
+    return {
+      status: response.status,
+      headers: response.headers,
+      json: readBody(response.headers, await response.text()),
+    };
   }
 
   /** Schedules a job and expects it to be accepted. */
