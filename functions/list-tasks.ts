@@ -28,7 +28,7 @@ export default endpoint({
   handle: async () => {
     const items = tasks.map(({ type, summary, payload, example }) => ({
       ...{ type, summary, example },
-      payload: z.toJSONSchema(payload, { io: 'input' }),
+      payload: z.toJSONSchema(payload, { io: 'input', unrepresentable: 'any' }),
     }));
     return { status: 200, body: { items } };
   },

@@ -6,8 +6,8 @@ import { countsOf, type Report, selectCounts } from './report.ts';
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 /** Most log rows a snapshot looks at: where a minute wrote more, every so many of them stand for all. */
-export const MAX_SAMPLE = 6000;
-const MAX_TIMED = 1000;
+export const MAX_SAMPLE = 3000;
+const MAX_TIMED = 500;
 const MAX_PRUNED = 500;
 
 /** What happened since the snapshot before, and how things stood: the body of a row, and an item on the wire. */

@@ -60,13 +60,14 @@ function testOf(document, step, operation) {
   const status = step.status ?? (operation.responses[201] ? 201 : 200);
   const answer = operation.responses[status];
   if (!answer) throw new Error(`${step.operation} does not answer ${status}.`);
-  const schema = inline(document, Object.values(answer.content)[0].schema);
+  const [[media, content]] = Object.entries(answer.content);
+  const schema = inline(document, content.schema);
   return [
     // Nobody may run a tick while TICK_SECRET is empty.
     ...(step.as === 'tickSecret'
       ? [`const closed = !pm.variables.get('tickSecret');`, `const status = closed ? 401 : ${status};`]
       : [`const status = ${status};`]),
-    'const body = pm.response.json();',
+    `const body = pm.response.${media.startsWith('text/') ? 'text' : 'json'}();`,
     "pm.test('the status is ' + status, () => pm.response.to.have.status(status));",
     `const schema = ${JSON.stringify(schema)};`,
     `${step.as === 'tickSecret' ? 'if (!closed) ' : ''}pm.test('the answer has its shape', () => pm.expect(body).to.be.jsonSchema(schema));`,

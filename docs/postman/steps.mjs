@@ -30,6 +30,7 @@ const isJob = (name) => check('it is the same job', `pm.expect(body.id).to.equal
 export const steps = [
   { name: 'The service answers', operation: 'health' },
   { name: 'Its OpenAPI document', operation: 'openapi' },
+  { name: 'Its console', operation: 'console' },
   { name: 'Create a user', operation: 'createUser', as: 'token', save: { userId: 'id', userToken: 'token' } },
   { name: 'List users', operation: 'listUsers', as: 'token', query: { limit: '5' } },
   { name: 'A user may not list users', operation: 'listUsers', as: 'userToken', status: 403 },
@@ -55,6 +56,9 @@ export const steps = [
   { name: 'List done jobs', operation: 'listJobs', as: 'userToken', query: { status: 'done', limit: '10' } },
   { name: 'The log of the job', operation: 'listLogs', as: 'userToken', query: { job_id: '{{jobId}}' } },
   { name: 'The report', operation: 'reportJobs', as: 'userToken' },
+  { name: 'What is going on', operation: 'live', as: 'userToken' },
+  { name: 'The task types', operation: 'listTasks', as: 'userToken' },
+  { name: 'Snapshots of the report', operation: 'listDumps', as: 'token' },
 
   {
     name: 'Schedule a job for later',

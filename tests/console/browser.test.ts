@@ -1,9 +1,12 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { browserPath, launch, noBrowser, Tab } from '../support/browser.ts';
 import { Receiver } from '../support/receiver.ts';
 import { cleanUp, Server } from '../support/server.ts';
 import { ADMIN } from '../support/system.ts';
+
+// A browser that shares its machine with much else takes its time.
+vi.setConfig({ testTimeout: 150_000, hookTimeout: 150_000 });
 
 test('there is a browser to look with', (context) => {
   if (!browserPath && !process.env.CI) context.skip(noBrowser);
@@ -84,7 +87,7 @@ describe.skipIf(!browserPath)('In a browser', () => {
       .filter({ hasText: /It is due in/ })
       .waitFor();
     const seen: (string | null)[] = [];
-    const end = Date.now() + 20_000;
+    const end = Date.now() + 60_000;
     while (!seen.includes('done') && Date.now() < end) {
       const status = await badge.getAttribute('data-status');
       if (seen.at(-1) !== status) seen.push(status);
@@ -103,10 +106,10 @@ describe.skipIf(!browserPath)('In a browser', () => {
     const pending = page.locator('[data-total=pending] b');
     const before = Number(await pending.textContent());
     const { id } = await server.schedule('sleep', { ms: 0 }, { delay_ms: 3_600_000 });
-    await expect.poll(async () => Number(await pending.textContent()), { timeout: 10_000 }).toBe(before + 1);
+    await expect.poll(async () => Number(await pending.textContent()), { timeout: 40_000 }).toBe(before + 1);
     await page.locator('.logs').getByText('scheduled').first().waitFor();
     await server.call('POST', `/v1/jobs/${id}/cancel`);
-    await expect.poll(async () => Number(await pending.textContent()), { timeout: 10_000 }).toBe(before);
+    await expect.poll(async () => Number(await pending.textContent()), { timeout: 40_000 }).toBe(before);
   });
 
   test('a failing webhook reaches the dead-letter queue, says why, and is redriven with a reason', async () => {
@@ -135,7 +138,7 @@ describe.skipIf(!browserPath)('In a browser', () => {
   test('many are redriven only after a dry run that changed nothing', async () => {
     for (let i = 0; i < 3; i++) await server.schedule('transform', { input: 'text', expression: 'abs(@)' });
     const buried = async () => (await server.call('GET', '/v1/jobs/report')).json.totals.dlq;
-    await expect.poll(buried, { timeout: 20_000 }).toBe(3);
+    await expect.poll(buried, { timeout: 40_000 }).toBe(3);
     const page = await opened();
     await tab.go('#/jobs?status=dlq');
     await page.getByRole('button', { name: 'Redrive many…' }).click();
@@ -257,7 +260,7 @@ describe.skipIf(!browserPath)('In a browser', () => {
     await tab.go('#/jobs');
     await page.getByLabel('Id or idempotency key').fill('a needle');
     await page.keyboard.press('Enter');
-    await expect.poll(() => page.locator('[data-job]').count(), { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => page.locator('[data-job]').count(), { timeout: 40_000 }).toBe(1);
     expect(await page.locator('[data-job]').getAttribute('data-job')).toBe(id);
     expect(new URL(page.url()).hash).toContain('q=a+needle');
     await page.getByLabel('Status').selectOption('done');

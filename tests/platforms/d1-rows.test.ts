@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Miniflare } from 'miniflare';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Env } from '../../core/context.ts';
+import { type Env, real } from '../../core/context.ts';
 import type { Database, Statement } from '../../core/database.ts';
 import { migrateD1 } from '../../emulator/deploy/migrate-d1.ts';
 import coordinate from '../../functions/coordinate.ts';
@@ -41,6 +41,8 @@ class Counted implements Statement {
 }
 
 let mf: Miniflare;
+/** Time passes when the test says so: a minute that ends brings a snapshot, whose cost is a step of its own. */
+let now = Date.now();
 let env: Env;
 let token: string;
 /** What the functions logged. */
@@ -63,6 +65,7 @@ beforeAll(async () => {
     RL_CAPACITY: '1000000',
     RL_WINDOW_MS: '1000',
     RETENTION_DAYS: '1',
+    SOURCES: { ...real, now: () => now },
     LOG: (_level, message, data) => void said.push({ message, ...data }),
   };
   token = ((await post(createUser, '/v1/users', { name: 'ada', role: 'user' }, ADMIN)) as { token: string }).token;
@@ -111,6 +114,13 @@ test('docs/deploy.md says what D1 would bill for a job, step by step', async () 
       await processBatch.scheduled({}, env);
     }),
     'count for the report, a job alone': await costOf(1, () => coordinate.scheduled({}, env)),
+    'idle: coordinate, with its snapshot': await costOf(1, async () => {
+      now += 60_000;
+      await coordinate.scheduled({}, env);
+      now += 60_000;
+      Object.assign(cost, { read: 0, written: 0 });
+      await coordinate.scheduled({}, env);
+    }),
     'prune, after RETENTION_DAYS': await costOf(1052, async () => {
       await env.DB.prepare('UPDATE jobs SET finished_at = finished_at - 2 * 86400000').all();
       Object.assign(cost, { read: 0, written: 0 });

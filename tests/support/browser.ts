@@ -29,7 +29,7 @@ export class Tab {
   private constructor(context: BrowserContext, page: Page) {
     this.#context = context;
     this.page = page;
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(40_000);
     page.on('pageerror', (error) => this.troubles.push(`error: ${error.message}`));
     page.on('console', (said) => {
       // What the service refuses is an answer like any other.
