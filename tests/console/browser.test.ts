@@ -93,7 +93,7 @@ describe.skipIf(!browserPath)('In a browser', () => {
       if (seen.at(-1) !== status) seen.push(status);
     }
     expect(seen).toEqual(['pending', 'running', 'done']);
-    await page.getByLabel('Result').filter({ hasText: '"slept_ms": 1500' }).waitFor();
+    await page.locator('.json').filter({ hasText: '"slept_ms": 1500' }).waitFor();
     expect(
       await page
         .locator('.timeline [data-event]')
