@@ -93,7 +93,12 @@ export function endpoint<
         const media = spec.responses[reply.status]?.media;
         return new Response(media ? (reply.body as string | ReadableStream) : JSON.stringify(reply.body), {
           status: reply.status,
-          headers: { 'content-type': media ?? 'application/json', ...commonHeaders(requestId), ...headers, ...reply.headers },
+          headers: {
+            'content-type': media ?? 'application/json',
+            ...commonHeaders(requestId),
+            ...headers,
+            ...reply.headers,
+          },
         });
       } catch (error) {
         return answerProblem(error, env, requestId, headers);
