@@ -6,6 +6,7 @@ import { news } from '../live.ts';
 import { useLoad, useNews } from '../load.ts';
 import { role } from '../me.ts';
 import { Empty, PageHead, When } from '../parts/bits.tsx';
+import { Pager } from '../parts/pager.tsx';
 import { names, order, StatusBadge } from '../parts/status.tsx';
 import { go, jobsAt } from '../router.ts';
 import { useStore } from '../store.ts';
@@ -147,19 +148,7 @@ function JobList({ filters }: { filters: Filters }) {
           </table>
         </div>
       )}
-      <div class="pager">
-        <button type="button" disabled={cursors.length === 0} onClick={() => setCursors(cursors.slice(0, -1))}>
-          Newer
-        </button>
-        <button
-          type="button"
-          disabled={!value?.next_cursor}
-          onClick={() => value?.next_cursor && setCursors([...cursors, value.next_cursor])}
-        >
-          Older
-        </button>
-        <span class="faint">{cursors.length > 0 ? `page ${cursors.length + 1}` : 'newest first'}</span>
-      </div>
+      <Pager cursors={cursors} next={value?.next_cursor} onTurn={setCursors} />
     </>
   );
 }

@@ -4,6 +4,7 @@ import { useNow } from '../clock.ts';
 import { useLoad } from '../load.ts';
 import { Copy, Empty, PageHead, say, When } from '../parts/bits.tsx';
 import { Ask, Dialog, ErrorLine } from '../parts/dialog.tsx';
+import { Pager } from '../parts/pager.tsx';
 import { jobsAt } from '../router.ts';
 import type { Page, User } from '../types.ts';
 
@@ -34,18 +35,7 @@ export function UsersPage() {
       ) : (
         <UserTable users={value?.items ?? []} onChange={reload} onSecret={shown} />
       )}
-      <div class="pager">
-        <button type="button" disabled={cursors.length === 0} onClick={() => setCursors(cursors.slice(0, -1))}>
-          Newer
-        </button>
-        <button
-          type="button"
-          disabled={!value?.next_cursor}
-          onClick={() => value?.next_cursor && setCursors([...cursors, value.next_cursor])}
-        >
-          Older
-        </button>
-      </div>
+      <Pager cursors={cursors} next={value?.next_cursor} onTurn={setCursors} />
       {creating && <Create onClose={() => setCreating(false)} onMade={shown} />}
       {secret && <Token secret={secret} onClose={() => setSecret(null)} />}
     </>

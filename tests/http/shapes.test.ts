@@ -104,6 +104,8 @@ test('users are shown without their tokens, but for the one answer that makes th
   expect(made.json.name).toBe('Ada');
   const list = (await call('GET', '/v1/users')).json;
   expect(list.items.map(keysOf)).toEqual([keysOf(exampleUser)]);
+  const rotated = await call('POST', `/v1/users/${made.json.id}/rotate`);
+  expect(keysOf(rotated.json)).toEqual([...keysOf(exampleUser), 'token'].sort());
   const disabled = await call('POST', `/v1/users/${made.json.id}/disable`);
   expect(keysOf(disabled.json)).toEqual(keysOf(exampleUser));
 });
