@@ -31,6 +31,8 @@ export interface Env {
   SOURCES?: Sources;
   STOPPING?: AbortSignal;
   LOG?: Logger;
+  /** Called before a handler runs; what it throws is that run's failure. For hosts that try out failures. */
+  BEFORE_RUN?: (job: { task_type: string }) => void | Promise<void>;
   [setting: string]: unknown;
 }
 

@@ -1,5 +1,5 @@
 import cron, { type ScheduledTask } from 'node-cron';
-import type { Env } from '../core/context.ts';
+import { type Env, real, type Sources } from '../core/context.ts';
 import { SettingError, type Settings, settingsTable } from '../core/settings.ts';
 import { causeOf } from '../core/storage-fault.ts';
 import type { Loaded } from './functions.ts';
@@ -21,17 +21,19 @@ const EVERY_SECOND = '* * * * * *';
 /** Runs ticks by their cron schedules, and on demand; at most one run of each is waiting to begin. */
 export class Ticker {
   readonly #env: Env;
+  readonly #sources: Sources;
   readonly #underWay = new Set<Promise<void>>();
   readonly #schedules: Pick<ScheduledTask, 'destroy'>[] = [];
   readonly #poked = new Set<string>();
   #ticks: readonly Loaded[];
-  readonly #alarms = new Map<string, NodeJS.Timeout>();
+  readonly #alarms = new Map<string, AbortController>();
   readonly #scheduled = new Set<string>();
   readonly #told = new Map<string, { cause: string; at: number }>();
   #stopped = false;
 
   constructor(env: Env, ticks: readonly Loaded[]) {
     this.#env = env;
+    this.#sources = env.SOURCES ?? real;
     this.#ticks = ticks;
   }
 
@@ -61,7 +63,7 @@ export class Ticker {
   /** Lets no tick begin any more, and waits for those under way. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    for (const alarm of this.#alarms.values()) clearTimeout(alarm);
+    for (const alarm of this.#alarms.values()) alarm.abort();
     await Promise.all(this.#schedules.map((task) => task.destroy()));
     await Promise.all(this.#underWay);
   }
@@ -93,15 +95,15 @@ export class Ticker {
 
   /** Runs a tick at a time in the next minute: the cron may be seconds away, and what falls due is started on time. */
   wakeAt(name: string, time: number): void {
-    clearTimeout(this.#alarms.get(name));
+    this.#alarms.get(name)?.abort();
+    const now = this.#sources.now();
     // What fell due meanwhile is looked at again soon; not at once, as it may wait for something else.
-    const wait = time > Date.now() ? time - Date.now() : LATE_MS;
+    const wait = time > now ? time - now : LATE_MS;
     if (this.#stopped || wait > 60_000) return;
+    const alarm = new AbortController();
+    this.#alarms.set(name, alarm);
     // Timers may come a little early.
-    this.#alarms.set(
-      name,
-      setTimeout(() => this.poke(name), wait + 1),
-    );
+    void this.#sources.sleep(wait + 1, alarm.signal).then(() => alarm.signal.aborted || this.poke(name));
   }
 }
 

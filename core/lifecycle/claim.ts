@@ -47,6 +47,9 @@ const CLAIM = edge({
   returning: CLAIMED_COLUMNS,
 });
 
+/** Whether this statement is the one that leases jobs. */
+export const isClaim = (sql: string): boolean => sql.startsWith("UPDATE jobs SET status = 'running'");
+
 const HELD = `
   SELECT ${CLAIMED_COLUMNS} FROM jobs
   WHERE status = 'running' AND lease_worker = ?1 AND seq NOT IN (SELECT value FROM json_each(?2))`;

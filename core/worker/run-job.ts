@@ -45,6 +45,7 @@ export async function runJob(ctx: Context, tasks: Tasks, workerId: string, run: 
       return fail(`The payload does not fit the task: ${summaryOf(payload.errors)}`, { permanent: true });
     }
     const { id, owner_id, task_type, retries } = job;
+    if (ctx.env.BEFORE_RUN) await ctx.env.BEFORE_RUN(job);
     return ofResult(
       await found.run(
         { id, owner_id, task_type, payload: payload.value, attempt: retries + 1 },

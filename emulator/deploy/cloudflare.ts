@@ -54,6 +54,7 @@ async function bundleGateway(root: string, manifest: Manifest): Promise<Emitted[
     entryPoints: {
       'cloudflare/worker/gateway': join(root, 'emulator/deploy/gateway.ts'),
       'workerd/local': join(root, 'emulator/deploy/local.ts'),
+      'workerd/dev': join(root, 'emulator/deploy/local-dev.ts'),
     },
     outdir: join(root, 'dist'),
     outExtension: { '.js': '.mjs' },

@@ -5,12 +5,17 @@ import gateway from '../cloudflare/worker/gateway.mjs';
 import { FAILED, STOP } from './between.ts';
 
 let stopping = false;
-let own: Env | undefined;
+const owns = new WeakMap<Env, Env>();
 
-const ownEnv = (env: Env): Env => {
-  own ??= { ...env, STOPPED: () => stopping, ...(env.OUTBOUND && { OUTBOUND: throwing(env.OUTBOUND) }) };
+function ownEnv(env: Env): Env {
+  const own = owns.get(env) ?? {
+    ...env,
+    STOPPED: () => stopping,
+    ...(env.OUTBOUND && { OUTBOUND: throwing(env.OUTBOUND) }),
+  };
+  owns.set(env, own);
   return own;
-};
+}
 
 /** A binding can only answer: what it says went wrong is thrown again here. */
 const throwing = (outbound: Fetcher): Fetcher => ({

@@ -32,9 +32,12 @@ test('dev takes a changed source into use without a restart, and keeps the old c
   writeFileSync(join(project, sleepTask), `${saying('four')}\nthis is not TypeScript`);
   while (!server.stderr.includes(sleepTask)) await pause(50);
   expect(server.stderr).toMatch(/ERROR.*Expected ";" but found "is"/);
+  const build = async () => (await server.call('GET', '/__emulator/state')).json.build;
+  expect(await build()).toMatchObject({ ok: false, error: expect.stringContaining(`${sleepTask}:`) });
   expect(await resultOf(server)).toEqual({ slept_ms: 0, said: 'three' });
   writeFileSync(join(project, sleepTask), saying('five'));
   await untilItSays(server, 'five');
+  expect(await build()).toMatchObject({ ok: true, error: null });
 
   // It began under the old code, and ended under it.
   expect(await server.until(long.id, ['done'])).toMatchObject({ result: { slept_ms: 4000 }, lease_epoch: 1 });

@@ -114,7 +114,7 @@ export class Server {
     const server = await Server.launch(options);
     const { script = 'start' } = options;
     for (let i = 0; ; i++) {
-      if (server.child.exitCode !== null || i > 300) throw new Error(`did not start: ${server.output}`);
+      if (server.child.exitCode !== null || i > 900) throw new Error(`did not start: ${server.output}`);
       if (script === 'start' || script === 'dev' || script === 'start:api') {
         if (
           await fetch(`${server.url}/healthz`).then(
