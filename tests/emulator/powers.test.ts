@@ -1,8 +1,11 @@
-import { afterAll, beforeAll, describe } from 'vitest';
+import { afterAll, beforeAll, describe, vi } from 'vitest';
 import { cleanUp, Server } from '../support/server.ts';
 import { deliveriesSuite } from './powers/deliveries.ts';
 import { faultsSuite } from './powers/faults.ts';
 import { timeSuite } from './powers/time.ts';
+
+// Real processes of two runtimes, on machines that may be busy.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 describe.each(['node', 'workerd'])('In %s', (runtime) => {
   let server: Server;
