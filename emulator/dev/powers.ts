@@ -154,6 +154,12 @@ export class Powers implements Hooks {
     await this.inside.kill?.();
   }
 
+  /** Puts a file in the place of the database, or an empty one, when nothing runs over it any more. */
+  async replaceDatabase(path?: string): Promise<void> {
+    this.#workers.kill();
+    await this.inside.replaceDatabase(path);
+  }
+
   /** Tells the functions what has changed, and looks whether something is due now. */
   async changed(): Promise<void> {
     await this.inside.tell?.();

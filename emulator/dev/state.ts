@@ -57,8 +57,7 @@ export async function importState(powers: Powers, root: string, body: ReadableSt
   try {
     await pipeline(body ? Readable.fromWeb(body) : Readable.from([]), createWriteStream(file));
     const time = await momentOf(file, join(root, 'migrations'));
-    await powers.kill();
-    await powers.inside.replaceDatabase(file);
+    await powers.replaceDatabase(file);
     if (time !== undefined) powers.clock.set(time);
     return await admitSomebody(powers, false);
   } finally {
@@ -68,8 +67,7 @@ export async function importState(powers: Powers, root: string, body: ReadableSt
 
 /** An empty database, the real time, no faults, and nothing in the mailbox, the bins and the request log. */
 export async function resetState(powers: Powers): Promise<string | null> {
-  await powers.kill();
-  await powers.inside.replaceDatabase();
+  await powers.replaceDatabase();
   powers.clock.resume();
   powers.clock.set(Date.now());
   powers.faults.clear();
