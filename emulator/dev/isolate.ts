@@ -7,9 +7,9 @@ import { Between } from './between.ts';
 
 const LOOK_MS = 25;
 /** Real time in which a clock that was moved lets all happen in its order; what is left is then late. */
-const WALK_MS = 20_000;
+const WALK_MS = 30_000;
 /** Real time after which who has not woken by then is taken for gone: an invocation that was ended wakes no more. */
-const GONE_MS = 2000;
+const GONE_MS = 8000;
 
 let told: Told | undefined;
 let walkUntil = 0;
