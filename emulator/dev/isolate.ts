@@ -11,25 +11,25 @@ const WALK_MS = 30_000;
 /** Real time after which who has not woken by then is taken for gone: an invocation that was ended wakes no more. */
 const GONE_MS = 8000;
 
+/** Looks in a row that find nobody at work, after which the clock moves on. */
+const QUIET_LOOKS = 3;
+
 let told: Told | undefined;
-let walkUntil = 0;
+/** The moment that is shown while the clock is moved. */
+let shown: number | undefined;
+/** Calls of the database that are under way: whoever was woken is still at work. */
+let calls = 0;
 const sleepers = new Set<{ at: number }>();
 
 const asked = (): number => told?.frozen_at ?? real.now() + (told?.offset_ms ?? 0);
-const walking = (): boolean => real.now() < walkUntil;
-
-function now(): number {
-  const time = asked();
-  if (!walking()) return time;
-  return Math.min(time, ...[...sleepers].map(({ at }) => at));
-}
+const now = (): number => shown ?? asked();
 
 async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   const sleeper = { at: Math.ceil(now() + ms) };
   sleepers.add(sleeper);
   while (!signal?.aborted && now() < sleeper.at) {
     const left = Math.max(1, Math.min(LOOK_MS, sleeper.at - now()));
-    await real.sleep(walking() ? 1 : left, signal);
+    await real.sleep(shown === undefined ? left : 1, signal);
   }
   sleepers.delete(sleeper);
 }
@@ -38,22 +38,31 @@ async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
 export async function hear(news: Told): Promise<void> {
   const before = now();
   told = news;
-  if (asked() - before < 1000) return;
-  walkUntil = real.now() + WALK_MS;
-  await walk();
-  walkUntil = 0;
-  // Who is late by now extends its leases before anybody takes them back.
-  for (let n = 0; n < LOOK_MS && [...sleepers].some(({ at }) => at <= now()); n++) await real.sleep(5);
+  if (asked() - before >= 1000) await walk(before, asked());
+  shown = undefined;
 }
 
-/** Waits until the clock has arrived where it was moved to, or it is too late for that. */
-async function walk(): Promise<void> {
-  let moved = { to: now(), at: real.now() };
-  while (walking() && now() < asked()) {
-    await real.sleep(2);
-    if (now() > moved.to) moved = { to: now(), at: real.now() };
-    else if (real.now() - moved.at > GONE_MS) for (const one of sleepers) if (one.at <= moved.to) sleepers.delete(one);
+/** Moves the clock from one sleeper to the next, each time until nobody is at work, so that all happens in its order. */
+async function walk(from: number, to: number): Promise<void> {
+  const end = real.now() + WALK_MS;
+  shown = from;
+  while (await quiet()) {
+    if (shown >= to) return;
+    shown = real.now() < end ? Math.min(to, ...[...sleepers].map(({ at }) => at)) : to;
   }
+}
+
+/** Waits until whoever is to be awake has done what it does. */
+async function quiet(): Promise<true> {
+  const end = real.now() + GONE_MS;
+  const due = () => [...sleepers].filter(({ at }) => at <= now());
+  for (let looks = 0; looks < QUIET_LOOKS; ) {
+    await real.sleep(1);
+    if (real.now() > end) for (const gone of due()) sleepers.delete(gone);
+    const busy = calls > 0 || due().length > 0;
+    looks = busy && real.now() <= end ? 0 : looks + 1;
+  }
+  return true;
 }
 
 const made = new WeakMap<Env, Map<boolean, Env>>();
@@ -78,8 +87,12 @@ function makeEnv(env: Env, isWorkers: boolean): Env {
     () => env.DB,
     async (sqls, call) => {
       if (told?.slow_ms) await real.sleep(told.slow_ms);
-      if (sqls.some(isClaim) && (!told?.claiming || walking())) return sqls.map(() => ({ results: [] })) as never;
-      return call();
+      if (sqls.some(isClaim) && (!told?.claiming || shown !== undefined))
+        return sqls.map(() => ({ results: [] })) as never;
+      calls += 1;
+      return call().finally(() => {
+        calls -= 1;
+      });
     },
   );
   return { ...env, SOURCES: sources, DB: database, BEFORE_RUN: (job) => failWhereAsked(env, job.task_type) };
