@@ -25,10 +25,6 @@ export interface JobQuery {
 // These have an index by status; of the others a list holds few or very many, and is walked.
 const parked: readonly string[] = ['failed', 'dlq', 'cancelled'];
 
-/** Literal SQL for such a status. SQLite uses the partial indexes only where it reads their very condition. */
-export const isParkedAs = (status: Status): string =>
-  `status IN ('failed', 'dlq', 'cancelled') AND status = '${status}'`;
-
 /** A page of jobs, newest first: the caller's own, or for an admin anybody's. */
 export function listJobs(ctx: Context, query: JobQuery, caller: Caller): Promise<Page<JobRow>> {
   const indexed = query.status !== undefined && parked.includes(query.status);
@@ -36,7 +32,7 @@ export function listJobs(ctx: Context, query: JobQuery, caller: Caller): Promise
     table: 'jobs',
     columns: JOB_COLUMNS,
     along: { owner_id: scopeOf(caller) ?? query.owner_id ?? null },
-    literal: indexed && query.status ? `AND ${isParkedAs(query.status)}` : '',
+    literal: indexed ? `AND status = '${query.status}'` : '',
     filter: { status: indexed ? null : (query.status ?? null), task_type: query.task_type ?? null },
     scope: `jobs of ${caller.id} ${query.status}`,
     cursor: query.cursor,

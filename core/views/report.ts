@@ -3,7 +3,6 @@ import type { Statement } from '../database.ts';
 import { JOB_COLUMNS, type Job, type JobRow, toJob } from '../lifecycle/job.ts';
 import { type Status, statuses } from '../lifecycle/states.ts';
 import { repeatable } from '../repeat.ts';
-import { isParkedAs } from './jobs.ts';
 
 /** Counts of jobs by status and task type, totals, and the newest 100 jobs in the dead-letter queue. */
 export interface Report {
@@ -21,8 +20,8 @@ const COUNTS = `
     UNION ALL SELECT to_status, task_type, 1 FROM recent WHERE to_status IS NOT NULL
     UNION ALL SELECT from_status, task_type, -1 FROM recent WHERE from_status IS NOT NULL)
   GROUP BY status, task_type HAVING sum(n) <> 0 ORDER BY status, task_type`;
-const BURIED = `SELECT ${JOB_COLUMNS} FROM jobs WHERE ${isParkedAs('dlq')} ORDER BY seq DESC LIMIT 100`;
-const BURIED_OF = `SELECT ${JOB_COLUMNS} FROM jobs WHERE owner_id = ?1 AND ${isParkedAs('dlq')} ORDER BY seq DESC LIMIT 100`;
+const BURIED = `SELECT ${JOB_COLUMNS} FROM jobs WHERE status = 'dlq' ORDER BY seq DESC LIMIT 100`;
+const BURIED_OF = `SELECT ${JOB_COLUMNS} FROM jobs WHERE owner_id = ?1 AND status = 'dlq' ORDER BY seq DESC LIMIT 100`;
 
 /** The report over one owner's jobs, or over all where `owner` is null. */
 export async function report(ctx: Context, owner: string | null): Promise<Report> {
