@@ -1,7 +1,9 @@
 import type { Context } from '../context.ts';
 import { LOG_COLUMNS } from './edge.ts';
 import type { Lease } from './heartbeat.ts';
-import type { Outcome } from './settle.ts';
+
+/** The events that tell of an outcome a worker wrote. */
+export type Recorded = 'done' | 'failed' | 'released' | 'cancelled';
 
 /** Something to say of a stale lease. */
 export interface Remark {
@@ -23,11 +25,11 @@ const RECORDED = `SELECT logs.event FROM json_each(?1) AS entry CROSS JOIN logs 
  * Logs that a worker tried to write under a lease it no longer held. It changes no job. Nothing is said where the
  * outcome is that worker's own: then an earlier try was committed, and only the answer was lost. The outcomes of those.
  */
-export async function remark(ctx: Context, remarks: readonly Remark[]): Promise<Outcome['kind'][]> {
+export async function remark(ctx: Context, remarks: readonly Remark[]): Promise<Recorded[]> {
   const set = JSON.stringify(
     remarks.map(({ lease, worker, message }) => [lease.seq, lease.lease_epoch, worker, message]),
   );
-  const [, recorded] = await ctx.db.batch<{ event: Outcome['kind'] }>([
+  const [, recorded] = await ctx.db.batch<{ event: Recorded }>([
     ctx.db.prepare(STALE).bind(ctx.now(), set),
     ctx.db.prepare(RECORDED).bind(set),
   ]);

@@ -3,14 +3,18 @@ import { backoff } from './backoff.ts';
 import type { Claimed } from './claim.ts';
 import { type Edge, edge, step } from './edge.ts';
 import type { Lease } from './heartbeat.ts';
-import { remark } from './remark.ts';
+import { type Recorded, remark } from './remark.ts';
 
-/** How a run ended. `result` is JSON text; `after` milliseconds; a permanent failure is never retried. */
+/**
+ * How a run ended. `result` is JSON text; `after` milliseconds; a permanent failure is never retried. Of a run whose
+ * lease was lost nothing is written but that it was.
+ */
 export type Outcome =
   | { kind: 'done'; result: string }
   | { kind: 'failed'; error: string; permanent?: boolean; after?: number }
   | { kind: 'released'; reason: string; after?: number }
-  | { kind: 'cancelled' };
+  | { kind: 'cancelled' }
+  | { kind: 'lost' };
 
 export interface Settled {
   job: Lease & Pick<Claimed, 'retries' | 'max_retries'>;
@@ -106,19 +110,17 @@ function entriesOf(ctx: Context, kind: Kind, set: readonly Settled[]): Entry[] {
 }
 
 /** The outcomes of those that an earlier try of this worker had recorded after all. */
-function reportStale(
-  ctx: Context,
-  worker: string,
-  set: readonly Settled[],
-  written: Set<number>,
-): Promise<Outcome['kind'][]> {
+function reportStale(ctx: Context, worker: string, set: readonly Settled[], written: Set<number>): Promise<Recorded[]> {
   const stale = set.filter(({ job }) => !written.has(job.seq));
   return remark(
     ctx,
     stale.map(({ job, outcome }) => ({
       lease: job,
       worker,
-      message: `The outcome ${outcome.kind} came after the lease was lost; it was not recorded.`,
+      message:
+        outcome.kind === 'lost'
+          ? 'A heartbeat came after the lease was lost.'
+          : `The outcome ${outcome.kind} came after the lease was lost; it was not recorded.`,
     })),
   );
 }

@@ -1,6 +1,5 @@
 import type { Context } from '../context.ts';
 import { cancelRequests, heartbeat } from '../lifecycle/heartbeat.ts';
-import { remark } from '../lifecycle/remark.ts';
 import type { Hands } from './hands.ts';
 import { fail } from './outcome.ts';
 
@@ -11,8 +10,6 @@ const CANCEL_CHECK_MS = 1000;
 
 /** Everything that time does to what runs: deadlines, cancels, heartbeats, the end of the grace period. */
 export class Watch {
-  /** Handlers whose lease was lost under them. */
-  lost = 0;
   readonly #ctx: Context;
   readonly #hands: Hands;
   #nextHeartbeat: number;
@@ -72,15 +69,8 @@ export class Watch {
     if (runs.length === 0) return;
     const leases = runs.map(({ job }) => job);
     const kept = await heartbeat(this.#ctx, leases);
-    const lost = runs.filter((run) => !run.over && !kept.has(run.job.seq));
-    for (const run of lost) this.#hands.abandon(run, 'lease lost');
-    this.lost += lost.length;
-    const message = 'A heartbeat came after the lease was lost.';
-    const worker = this.#hands.workerId;
-    if (lost.length > 0)
-      await remark(
-        this.#ctx,
-        lost.map(({ job }) => ({ lease: job, worker, message })),
-      );
+    for (const run of runs) {
+      if (!run.over && !kept.has(run.job.seq)) this.#hands.abandon(run, 'lease lost', { kind: 'lost' });
+    }
   }
 }

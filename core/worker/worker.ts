@@ -71,7 +71,6 @@ export class Worker {
     } finally {
       this.#ctx.env.STOPPING?.removeEventListener('abort', this.nudge);
       this.#hands.drop();
-      this.counts.stale += this.#watch.lost;
     }
   }
 

@@ -4,7 +4,8 @@ import { reclaim } from '../../core/lifecycle/reclaim.ts';
 import { settle } from '../../core/lifecycle/settle.ts';
 import { PermanentError, type TaskContext } from '../../core/task.ts';
 import { processBatch } from '../../core/worker/process-batch.ts';
-import { claimOne, gate, insert, insertOne, logsOf, stored, taskOf, turns } from '../support/drive.ts';
+import { claimOne, during, gate, insert, insertOne, logsOf, stored, taskOf, turns } from '../support/drive.ts';
+import { FaultyPort } from '../support/faulty-port.ts';
 import { System } from '../support/system.ts';
 
 let system: System;
@@ -99,6 +100,21 @@ describe('A worker that lost a lease', () => {
     expect(logsOf(system, seq, 'stale')).toMatchObject([
       { epoch: 1, message: 'The outcome done came after the lease was lost; it was not recorded.' },
     ]);
+  });
+
+  test('says so in the log although the database is busy when it finds out', async () => {
+    const { DB } = system.env;
+    const busy = new FaultyPort(DB, (call) => (refusing.has(call) ? 'before' : undefined), 'SQLITE_BUSY: locked');
+    const refusing = new Set<number>();
+    system.env.DB = busy;
+    const { seq, held, work } = await lose();
+    // The heartbeat is answered; the three calls after it are not.
+    for (let i = 1; i <= 3; i++) refusing.add(busy.calls + 1 + i);
+    expect(logsOf(system, seq, 'stale')).toEqual([]);
+    await system.clock.advance(2000);
+    held.open();
+    expect(await during(system.clock, work)).toMatchObject({ claimed: 1, done: 0, stale: 1 });
+    expect(logsOf(system, seq, 'stale')).toMatchObject([{ epoch: 1, level: 'warn' }]);
   });
 
   test('drops what its handler still wants to log', async () => {
