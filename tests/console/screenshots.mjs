@@ -26,7 +26,7 @@ const url = `http://127.0.0.1:${port}`;
 const receiver = createServer((_, response) => response.writeHead(500).end('out of order'));
 const hook = `http://127.0.0.1:${await portOf(receiver)}/orders`;
 
-const system = spawn(process.execPath, ['emulator/escapement.mjs', process.argv.includes('--dev') ? 'dev' : 'start'], {
+const system = spawn(process.execPath, ['emulator/escapement.mjs', 'dev'], {
   cwd: root,
   stdio: ['ignore', 'ignore', 'inherit'],
   env: {
@@ -155,7 +155,7 @@ try {
     await fetch(`${url}/__emulator/bins/orders`, put);
   }
   for (const scheme of ['light', 'dark']) {
-    const context = await browser.newContext({ colorScheme: scheme, viewport: { width: 1200, height: 800 } });
+    const context = await browser.newContext({ colorScheme: scheme, viewport: { width: 1140, height: 740 } });
     const page = await context.newPage();
     await page.goto(url);
     const shoot = (name) => page.screenshot({ path: join(out, `${name}-${scheme}.png`) });
