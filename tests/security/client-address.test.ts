@@ -111,18 +111,17 @@ describe('X-Forwarded-For', () => {
 });
 
 describe('the table of buckets is bounded', () => {
-  test('a quarter of a million sites share 65,536 buckets, evenly', () => {
+  test('65,536 sites share the buckets evenly, and no bucket has a longer name for it', () => {
     const sizes = new Map<string, number>();
-    for (let i = 0; i < 262_144; i++) {
+    for (let i = 0; i < 65_536; i++) {
       const name = bucketOf(`2001:db8:${(i >> 8).toString(16)}:${(i & 255).toString(16)}::1`);
       sizes.set(name, (sizes.get(name) ?? 0) + 1);
     }
-    expect(sizes.size).toBeLessThanOrEqual(65_536);
-    expect(sizes.size).toBeGreaterThan(60_000);
-    for (const [name, size] of sizes) {
-      expect(name.length).toBe('stranger:0000'.length);
-      expect(size).toBeLessThan(50);
-    }
+    // So many balls leave a share of 1/e of so many urns empty, and put hardly ever a dozen into one.
+    expect(sizes.size).toBeGreaterThan(40_000);
+    expect(sizes.size).toBeLessThan(43_000);
+    expect(Math.max(...sizes.values())).toBeLessThan(15);
+    expect([...sizes.keys()].filter((name) => !/^stranger:[0-9a-f]{4}$/.test(name))).toEqual([]);
   });
 
   test('what is stored of a stranger is a bucket of that kind, and nothing of its address', async () => {

@@ -59,7 +59,7 @@ describe(`The seeds from 1 to ${SEEDS}`, () => {
     expect(allFaults.filter((kind) => !figures.faults[kind])).toEqual([]);
     const events = [...new Set(transitions.map(({ event }) => event)), 'stale', 'cancel_requested', 'message'];
     expect(events.filter((event) => !figures.events[event])).toEqual([]);
-    const answers = ['200', '201', '401', '403', '404', '409', '422', '429', '503', 'none'];
+    const answers = ['200', '201', '401', '403', '404', '409', '422', '429', '503', '507', 'none'];
     expect(Object.keys(figures.answers).sort()).toEqual(answers.sort());
     expect(figures.doneAmidFaults).toBeGreaterThan(5 * SEEDS);
     expect(figures.recovery.worst).toBeGreaterThan(5);

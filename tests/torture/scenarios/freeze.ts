@@ -4,6 +4,7 @@ import { rounds } from '../site/rounds.ts';
 import { type Scenario, Site } from '../site/site.ts';
 
 const FEW = 2;
+const ONCE_MORE = 8;
 const FEWER = { api: 1, processor: 2, coordinator: 1 };
 const MORE = { api: 2, processor: 2, coordinator: 2 };
 /** Longer than any lease, and than any job takes. */
@@ -30,12 +31,15 @@ export const freeze: Scenario = {
       if (kind === 'processor') await freezeWhileItWorks(site, part);
       else await freezeFor(part, between(1000, 3000));
     });
+    // Whoever held nothing when it was frozen has nothing to say.
+    for (let more = 0; more < ONCE_MORE && !lost(site).told; more++)
+      await freezeWhileItWorks(site, pick(site.fleet.of('processor')));
     await site.settle();
-    const [leases] = site.read<{ lost: number; told: number }>(LOST);
+    const leases = lost(site);
     const figures = await site.close();
-    figures.more['leases lost'] = leases?.lost ?? 0;
-    figures.more['of them named by a stale row'] = leases?.told ?? 0;
-    if (count > 0 && !leases?.told) figures.problems.push('nobody who came back has said that its lease was lost');
+    figures.more['leases lost'] = leases.lost;
+    figures.more['of them named by a stale row'] = leases.told;
+    if (count > 0 && !leases.told) figures.problems.push('nobody who came back has said that its lease was lost');
     return figures;
   },
 };
@@ -55,5 +59,7 @@ async function freezeWhileItWorks(site: Site, part: Part): Promise<void> {
   while (Date.now() < end && site.read<{ held: number }>(HELD, leases)[0]?.held) await pause(50);
   part.thaw();
 }
+
+const lost = (site: Site) => site.read<{ lost: number; told: number }>(LOST)[0] as { lost: number; told: number };
 
 const running = (site: Site) => site.read("SELECT seq, lease_epoch FROM jobs WHERE status = 'running'");
