@@ -1,8 +1,12 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { matcherOf } from '../../core/http/route.ts';
 import { endpoints, ticks } from '../../functions/index.ts';
-import { type Call, contracted, rowCounts, withoutId } from '../support/contract.ts';
+import { root } from '../support/build.ts';
+import { contentsOf } from '../support/contents.ts';
+import { type Call, contracted, withoutId } from '../support/contract.ts';
 import { cleanUp, Server } from '../support/server.ts';
 import { ADMIN } from '../support/system.ts';
 
@@ -38,8 +42,8 @@ const matrix: Record<string, { owner: number; other: number; admin: number; anyo
 
 const routes = [...endpoints, ...ticks];
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
-const strangers = ['nobody', 'malformed', 'unknown', 'disabled'] as const;
-const known = ['owner', 'other', 'admin'] as const;
+const strangers = ['nobody', 'malformed', 'unknown', 'disabled', 'ticker'] as const;
+const known = ['owner', 'other', 'admin', 'bootstrap'] as const;
 type Who = (typeof strangers)[number] | (typeof known)[number];
 
 let server: Server;
@@ -49,15 +53,17 @@ const tokens = {
   nobody: null,
   malformed: 'not a token; not one',
   unknown: crypto.randomUUID(),
-  admin: ADMIN,
+  // The tick secret opens ticks, and is nobody's token.
+  ticker: 'tick-secret',
+  bootstrap: ADMIN,
 } as Record<Who, string | null>;
 
 beforeAll(async () => {
   server = await Server.start({ script: 'start:api', env: { MAX_DLQ_REDRIVES: '0' } });
   call = contracted(server.call.bind(server));
   db = new Sqlite(server.file, { readonly: true });
-  for (const who of ['owner', 'other', 'disabled'] as const) {
-    const { json } = await call('POST', '/v1/users', { name: who, role: 'user' });
+  for (const who of ['owner', 'other', 'disabled', 'admin'] as const) {
+    const { json } = await call('POST', '/v1/users', { name: who, role: who === 'admin' ? 'admin' : 'user' });
     tokens[who] = json.token;
     if (who === 'disabled') await call('POST', `/v1/users/${json.id}/disable`);
   }
@@ -86,24 +92,53 @@ async function pathOf(pattern: string): Promise<string> {
 const runTick = (name: string) =>
   call('POST', `/v1/ticks/${name}`, undefined, { token: null, headers: { 'x-tick-secret': 'tick-secret' } });
 
-test('the table of this test names every route there is, and no other', () => {
-  expect(Object.keys(matrix).sort()).toEqual(routes.map(({ method, path }) => `${method} ${path}`).sort());
+test('the table of this test names every route there is, and no other: of the list of functions and of the manifest', () => {
+  const manifest = JSON.parse(readFileSync(join(root, 'dist/manifest.json'), 'utf8')) as { functions: typeof routes };
+  for (const list of [routes, manifest.functions])
+    expect(Object.keys(matrix).sort()).toEqual(list.map(({ method, path }) => `${method} ${path}`).sort());
 });
 
 test.each(Object.entries(matrix))('%s answers each caller as the design says', async (route, row) => {
   const [method = '', pattern = ''] = route.split(' ');
   for (const who of [...strangers, ...known]) {
-    const stranger = who in { nobody: 1, malformed: 1, unknown: 1, disabled: 1 };
+    const stranger = (strangers as readonly string[]).includes(who);
     const path = await pathOf(pattern);
-    const before = rowCounts(db);
+    const before = contentsOf(db);
     const answer = await call(method, path, row.body, { token: tokens[who] });
-    const expected = stranger ? (row.anyone ? 200 : 401) : row[who as 'owner'];
+    const expected = stranger ? (row.anyone ? 200 : 401) : row[who === 'bootstrap' ? 'admin' : (who as 'owner')];
     expect({ who, status: answer.status }).toEqual({ who, status: expected });
-    if (expected >= 400) expect(rowCounts(db)).toEqual(before);
+    if (expected >= 400) expect(contentsOf(db)).toEqual(before);
     if (method !== 'GET') continue;
     expect({ who, head: (await call('HEAD', path, undefined, { token: tokens[who] })).status }).toEqual({
       ...{ who, head: expected },
     });
+  }
+});
+
+test('ticks are opened by their secret in its own header, and by nothing else', async () => {
+  for (const name of ['process-batch', 'coordinate']) {
+    const ask = async (token: string | null, headers: Record<string, string>) =>
+      (await call('POST', `/v1/ticks/${name}`, undefined, { token, headers })).status;
+    expect(await ask(null, { 'x-tick-secret': 'tick-secret' })).toBe(200);
+    expect(await ask(tokens.disabled, { 'x-tick-secret': 'tick-secret' })).toBe(200);
+    const before = contentsOf(db);
+    for (const wrong of ['', 'tick-secre', 'tick-secret2', 'TICK-SECRET', ADMIN, tokens.admin as string]) {
+      expect(await ask(null, { 'x-tick-secret': wrong })).toBe(401);
+      expect(await ask(ADMIN, { 'x-tick-secret': wrong })).toBe(401);
+    }
+    expect(await ask('tick-secret', {})).toBe(401);
+    expect(contentsOf(db)).toEqual(before);
+  }
+});
+
+test('the tick secret opens no route but ticks, in whichever header', async () => {
+  for (const route of Object.keys(matrix).filter((one) => !one.includes('ticks') && !matrix[one]?.anyone)) {
+    const [method = '', pattern = ''] = route.split(' ');
+    const before = contentsOf(db);
+    const options = { token: null, headers: { 'x-tick-secret': 'tick-secret' } };
+    const answer = await call(method, pattern.replace('{id}', 'none'), matrix[route]?.body, options);
+    expect({ route, status: answer.status }).toEqual({ route, status: 401 });
+    expect(contentsOf(db)).toEqual(before);
   }
 });
 
@@ -121,7 +156,7 @@ test.each([...new Set(routes.map(({ path }) => path))])(
     // By the way it is matched: /v1/jobs/batch may be read as a job's path, too.
     const mine = methods.filter((method) => routes.some((one) => one.method === method && matcherOf(one.path)(path)));
     const allowed = mine.includes('GET') ? [...mine, 'HEAD'] : mine;
-    const before = rowCounts(db);
+    const before = contentsOf(db);
     for (const method of methods.filter((name) => !allowed.includes(name))) {
       for (const who of [...strangers, ...known]) {
         const answer = await call(method, path, undefined, { token: tokens[who] });
@@ -132,7 +167,7 @@ test.each([...new Set(routes.map(({ path }) => path))])(
         if (isKnown && method !== 'HEAD') expect(answer.json.code).toBe('method_not_allowed');
       }
     }
-    expect(rowCounts(db)).toEqual(before);
+    expect(contentsOf(db)).toEqual(before);
   },
 );
 

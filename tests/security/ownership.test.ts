@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import coordinate from '../../functions/coordinate.ts';
 import processBatch from '../../functions/process-batch.ts';
-import { type Call, routed, rowCounts, withoutId } from '../support/contract.ts';
-import { System } from '../support/system.ts';
+import { contentsOf } from '../support/contents.ts';
+import { type Call, routed, withoutId } from '../support/contract.ts';
+import { type Answer, System } from '../support/system.ts';
 
 let system: System;
 let call: Call;
@@ -32,6 +33,12 @@ async function jobsOfAda(): Promise<string[]> {
   return [waiting.id, buried.id];
 }
 
+const bytesOf = ({ status, headers, json }: Answer) => ({
+  status,
+  text: JSON.stringify(withoutId(json)),
+  headers: [...headers].filter(([name]) => name !== 'ratelimit' && name !== 'x-request-id'),
+});
+
 test('the job of another is not there: the answer is that for an id that nobody has', async () => {
   const nobodys = '01a20b70-1783-75a0-87b7-6cc65af4ac51';
   for (const id of await jobsOfAda()) {
@@ -46,7 +53,8 @@ test('the job of another is not there: the answer is that for an id that nobody 
       const foreign = await call(method, path(id), body, { token: bob.token });
       const absent = await call(method, path(nobodys), body, { token: bob.token });
       expect({ path: path(id), status: foreign.status }).toEqual({ path: path(id), status: 404 });
-      expect(withoutId(foreign.json)).toEqual(withoutId(absent.json));
+      // Byte for byte, with the same headers: only the bucket is one request emptier, and each request has its own id.
+      expect(bytesOf(foreign)).toEqual(bytesOf(absent));
       expect((await call(method, path(id), body, { token: ada.token })).status).not.toBe(404);
     }
   }
@@ -54,14 +62,14 @@ test('the job of another is not there: the answer is that for an id that nobody 
 
 test('what Bob tries on Ada’s jobs changes neither them nor their logs', async () => {
   const ids = await jobsOfAda();
-  const before = rowCounts(system.db);
+  const before = contentsOf(system.db);
   const jobs = await Promise.all(ids.map((id) => system.job(id)));
   for (const id of ids) {
     await call('POST', `/v1/jobs/${id}/cancel`, undefined, { token: bob.token });
     await call('POST', `/v1/jobs/${id}/redrive`, { reason: 'x' }, { token: bob.token });
   }
   await call('POST', '/v1/dlq/redrive', { reason: 'x' }, { token: bob.token });
-  expect(rowCounts(system.db)).toEqual(before);
+  expect(contentsOf(system.db)).toEqual(before);
   expect(await Promise.all(ids.map((id) => system.job(id)))).toEqual(jobs);
 });
 
@@ -105,4 +113,38 @@ test('an admin reads, cancels and redrives what belongs to others', async () => 
   expect((await call('POST', `/v1/jobs/${buried}/redrive`, { reason: 'x' })).json).toMatchObject({
     ...{ status: 'pending', owner_id: ada.id },
   });
+});
+
+test('a key, a filter or a count tells a user nothing of what another has', async () => {
+  const body = { task_type: 'transform', payload: { input: 'secret', expression: '@' }, idempotency_key: 'order-18' };
+  const before = await Promise.all(
+    ['/v1/jobs', '/v1/logs', '/v1/jobs/report', '/v1/jobs?task_type=transform', '/v1/logs?event=scheduled'].map(
+      async (path) => [path, (await call('GET', path, undefined, { token: bob.token })).json] as const,
+    ),
+  );
+  await jobsOfAda();
+  await call('POST', '/v1/jobs', body, { token: ada.token });
+  for (const [path, json] of before)
+    expect((await call('GET', path, undefined, { token: bob.token })).json).toEqual(json);
+  // The same key with another body is no conflict: keys of different users never meet.
+  const other = { ...body, payload: { input: 1, expression: '@' } };
+  const answer = await call('POST', '/v1/jobs', other, { token: bob.token });
+  expect({ status: answer.status, replayed: answer.headers.get('idempotent-replayed') }).toEqual({
+    ...{ status: 201, replayed: null },
+  });
+  expect(JSON.stringify(answer.json)).not.toContain('secret');
+});
+
+test('a cursor of another user, or of another filter, is refused as one that was made up', async () => {
+  for (let i = 0; i < 3; i++) await system.schedule('sleep', { ms: i }, { delay_ms: 60_000 }, ada.token);
+  for (const list of ['/v1/jobs', '/v1/logs']) {
+    const { next_cursor } = (await call('GET', `${list}?limit=1`, undefined, { token: ada.token })).json;
+    const ask = (cursor: string, token?: string) =>
+      call('GET', `${list}?limit=1&cursor=${cursor}`, undefined, token ? { token } : {});
+    expect((await ask(next_cursor, ada.token)).status).toBe(200);
+    const madeUp = bytesOf(await ask('made-up', bob.token));
+    expect(madeUp).toMatchObject({ status: 400 });
+    expect(bytesOf(await ask(next_cursor, bob.token))).toEqual(madeUp);
+    expect(bytesOf(await ask(next_cursor)).status).toBe(400);
+  }
 });
