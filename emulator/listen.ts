@@ -8,10 +8,26 @@ import { refuseTarget, refuseWithProblems } from './refuse.ts';
 
 type Answer = Parameters<typeof getRequestListener>[0];
 
+/** What a connection may take, in milliseconds, and how many there may be. */
+export const connectionLimits = {
+  headersTimeout: 15_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 5000,
+  // Node looks for requests that are late every 30 s where nothing is said: a timeout would be double as long.
+  connectionsCheckingInterval: 1000,
+  maxConnections: 5000,
+};
+
 /** Listens for requests. Throws a plain Error with one line where the address or the port cannot be had. */
-export async function listen({ PORT, HOST }: Settings, log: Logger, fetch: Answer): Promise<Server> {
-  const limits = { headersTimeout: 15_000, requestTimeout: 30_000, keepAliveTimeout: 5000, requireHostHeader: false };
-  const server = createServer(limits, getRequestListener(fetch, { errorHandler: () => refuseTarget(log) }));
+export async function listen(
+  { PORT, HOST }: Settings,
+  log: Logger,
+  fetch: Answer,
+  limits = connectionLimits,
+): Promise<Server> {
+  const listener = getRequestListener(fetch, { errorHandler: () => refuseTarget(log) });
+  const server = createServer({ ...limits, requireHostHeader: false }, listener);
+  server.maxConnections = limits.maxConnections;
   refuseWithProblems(server, log);
   server.listen(PORT, HOST);
   try {

@@ -61,7 +61,11 @@ function undocumented({ id, responses }: Operation, { status, headers, text }: A
   if (wrong) found.push(`the body does not fit its schema: ${wrong}`);
   const code = status >= 400 && codeIn(text);
   if (code && !(code in content.examples)) found.push(`the code ${code} is not in the document for ${status}`);
-  if (/\b(SELECT|INSERT INTO|UPDATE \w+ SET)\b.*\?\d|SQLITE_|D1_ERROR|\bat \S+ \(.*:\d+:\d+\)/.test(status >= 400 ? text : ''))
+  if (
+    /\b(SELECT|INSERT INTO|UPDATE \w+ SET)\b.*\?\d|SQLITE_|D1_ERROR|\bat \S+ \(.*:\d+:\d+\)/.test(
+      status >= 400 ? text : '',
+    )
+  )
     found.push('the problem shows the inside');
   return found;
 }

@@ -26,7 +26,9 @@ export async function main(argv: string[]): Promise<number> {
     const tally = await campaign({ runs, seed, operation: values.operation, http: values.http });
     const seconds = Math.round((performance.now() - start) / 1000);
     const answers = Object.entries(tally.answers).map(([status, n]) => `${n} × ${status}`);
-    console.log(`${tally.requests} requests in ${tally.sequences} sequences, ${tally.ticks} ticks between, ${seconds} s`);
+    console.log(
+      `${tally.requests} requests in ${tally.sequences} sequences, ${tally.ticks} ticks between, ${seconds} s`,
+    );
     console.log(`${tally.invalid} of them invalid by the document`);
     console.log(`answers: ${answers.join(', ')}`);
     console.log('every answer is one the document has');

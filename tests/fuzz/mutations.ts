@@ -58,7 +58,11 @@ const unknownName = (pick: number): string => names[pick % names.length] as stri
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? ''));
 // What a header line can carry; other bytes are tried over a bare socket elsewhere.
-const printable = (value: string): string => value.replaceAll(/[^ -~]/g, '').trim().slice(0, 4000);
+const printable = (value: string): string =>
+  value
+    .replaceAll(/[^ -~]/g, '')
+    .trim()
+    .slice(0, 4000);
 
 const broken = ['%zz', '%', '%ff', '%00', '..%2f', ';', '%25', '%E2%82', '%0d%0aX:1'];
 const inPath = (pick: number, value: unknown): string =>

@@ -37,7 +37,8 @@ const expressions = [
 
 // What a schema cannot say of a payload, task by task.
 const amended: Record<string, (payload: Json) => fc.Arbitrary<unknown>> = {
-  transform: (payload) => fc.record({ input: anyJson, expression: fc.constantFrom(...expressions) }).map((one) => ({ ...payload, ...one })),
+  transform: (payload) =>
+    fc.record({ input: anyJson, expression: fc.constantFrom(...expressions) }).map((one) => ({ ...payload, ...one })),
   webhook: ({ body, ...rest }) => fc.constant(rest.method === 'GET' || body === undefined ? rest : { ...rest, body }),
 };
 

@@ -6,7 +6,10 @@ import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const outfile = join(root, 'dist/fuzz/main.mjs');
-execFileSync(process.execPath, ['emulator/escapement.mjs', 'build', '--quick'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
+execFileSync(process.execPath, ['emulator/escapement.mjs', 'build', '--quick'], {
+  cwd: root,
+  stdio: ['ignore', 'ignore', 'inherit'],
+});
 await build({
   ...{ entryPoints: [join(root, 'tests/fuzz/main.ts')], outfile, bundle: true, logLevel: 'error' },
   ...{ format: 'esm', platform: 'node', packages: 'external', target: 'node20', sourcemap: 'linked' },

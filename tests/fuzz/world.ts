@@ -1,5 +1,5 @@
-import type { AddressInfo } from 'node:net';
 import { Agent, request as httpRequest, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Settings } from '../../core/settings.ts';
 import { loadFunctions } from '../../emulator/functions.ts';
@@ -58,7 +58,7 @@ export class World {
     await world.system.call('POST', `/v1/users/${world.ids.disabled}/disable`);
     if (http) {
       const where = { PORT: 0, HOST: '127.0.0.1' } as Settings;
-      world.#server = await listen(where, (request, bindings) => world.#router.fetch(request, bindings));
+      world.#server = await listen(where, () => {}, (request, bindings) => world.#router.fetch(request, bindings));
     }
     return world;
   }
@@ -87,7 +87,7 @@ export class World {
 
   async #overHttp(sent: Sent): Promise<Omit<Answered, 'written'>> {
     const { method, headers, body } = sent;
-    const { port } = this.#server?.address() as AddressInfo;
+    const { port } = (this.#server as Server).address() as AddressInfo;
     const length = { 'content-length': String(body?.length ?? 0) };
     const asked = new Promise<Omit<Answered, 'written'>>((resolve, reject) => {
       const options = { port, host: '127.0.0.1', method, path: targetOf(sent), agent: this.#agent };
