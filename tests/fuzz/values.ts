@@ -11,7 +11,7 @@ export const hostileTexts = [
   '../../etc/passwd',
   '..\\..',
   '{{7*7}}',
-  '${env}',
+  '#{7*7}',
   '<script>alert(1)</script>',
   'a\r\nx-injected: 1',
   '\u0001\u001b[31m\u007f',
