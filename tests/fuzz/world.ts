@@ -58,7 +58,11 @@ export class World {
     await world.system.call('POST', `/v1/users/${world.ids.disabled}/disable`);
     if (http) {
       const where = { PORT: 0, HOST: '127.0.0.1' } as Settings;
-      world.#server = await listen(where, () => {}, (request, bindings) => world.#router.fetch(request, bindings));
+      world.#server = await listen(
+        where,
+        () => {},
+        (request, bindings) => world.#router.fetch(request, bindings),
+      );
     }
     return world;
   }
