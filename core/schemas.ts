@@ -8,7 +8,7 @@ export const named = <S extends z.core.$ZodType>(id: string, schema: S): S => {
   return schema;
 };
 
-/** A string of `min` to `max` characters. */
+/** A string of `min` to `max` characters, as JSON Schema counts them: code points. */
 export const text = (min: number, max: number) => z.string().check(z.minLength(min), z.maxLength(max));
 /** A whole number from `min` to `max`. */
 export const integer = (min: number, max: number) => z.int().check(z.minimum(min), z.maximum(max));
@@ -118,7 +118,7 @@ const role = z.enum(['admin', 'user']);
 
 export const userRequest = named(
   'UserRequest',
-  z.strictObject({ name: z.string().check(z.trim(), z.minLength(1), z.maxLength(100)), role }),
+  z.strictObject({ name: text(1, 100).check(z.regex(/\S/, 'blanks alone are no name'), z.trim()), role }),
 );
 
 const userParts = { id, name: z.string(), role, created_at: timestamp, disabled_at: z.nullable(timestamp) };

@@ -187,7 +187,7 @@ function tickOperation(ticks: readonly Tick[]): Json {
   return {
     operationId: 'runTick',
     summary: 'Run a tick now',
-    description: `For schedulers that call over HTTP. The answer is a count for each thing done. ${counts.join(' ')}`,
+    description: `For schedulers that call over HTTP. A query or a body, which some of them send, is not looked at. The answer is a count for each thing done. ${counts.join(' ')}`,
     tags: ['Operation'],
     security: [{ tickSecret: [] }],
     parameters: [

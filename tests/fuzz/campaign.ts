@@ -11,33 +11,51 @@ export interface Campaign {
   seed: number;
   operation?: string | undefined;
   http?: boolean | undefined;
-  /** Ends after so many milliseconds, whatever `runs` says. */
+  /** Begins no more sequences after so many milliseconds; the counts then say that the run was cut short. */
   within?: number | undefined;
-  functions?: readonly Routed[];
+  /** Real milliseconds to wait for an answer; a minute where nothing is said. */
+  patience?: number | undefined;
+  /** Milliseconds to look for a shorter sequence that fails. */
+  shrinking?: number | undefined;
+  /** Functions that take the places of the built ones of their names. */
+  planted?: readonly Routed[] | undefined;
+  /** Is told of each sequence that was played, and of a failure before a shorter one is looked for. */
+  note?: (progress: string) => void;
 }
 
 const SEQUENCES = 25;
 
 /** Plays sequences until enough requests were sent; the counts. Throws an Error with the seed, the shrunk sequence and what is wrong. */
-export async function campaign({ runs, seed, operation, http = false, within, functions }: Campaign): Promise<Tally> {
+export async function campaign(given: Campaign): Promise<Tally> {
+  const { runs, seed, operation, http = false, within = Number.POSITIVE_INFINITY, planted, patience, note } = given;
+  const { shrinking = 20_000 } = given;
   const tally = newTally();
   const sequence = fc.array(stepOf(operation), { minLength: 1, maxLength: 100, size: 'max' });
-  const end = performance.now() + (within ?? Number.POSITIVE_INFINITY);
-  for (let now = seed; tally.requests < runs && performance.now() < end; now++) {
+  let end = performance.now() + within;
+  let failed = false;
+  for (let now = seed; tally.requests < runs && !tally.cut; now++) {
     const property = fc.asyncProperty(sequence, async (steps) => {
-      const world = await World.open({ http, ...(functions && { functions }) });
+      // After its time a sequence is not played, which counts nothing and ends the search for a shorter failure.
+      tally.cut ||= performance.now() > end;
+      if (tally.cut) return;
+      const world = await World.open({ http, ...(planted && { planted }) });
       try {
-        await play(world, steps, tally);
+        await play(world, steps, tally, patience);
+        note?.(`seed ${now}: ${tally.requests} requests in ${tally.sequences} sequences`);
+      } catch (error) {
+        if (!failed) note?.(`seed ${now} fails; a shorter sequence is looked for, ${shrinking / 1000} s at most`);
+        if (!failed) end = performance.now() + shrinking;
+        failed = true;
+        throw error;
       } finally {
         await world.close();
       }
     });
-    const result = await fc.check(property, { seed: now, numRuns: SEQUENCES, interruptAfterTimeLimit: 120_000 });
-    if (result.failed) {
-      const flags = `${operation ? ` --operation ${operation}` : ''}${http ? ' --http' : ''}`;
-      const cause = String((result.errorInstance as Error)?.message ?? 'it took too long');
-      throw new Error(`${cause}\nrepeat it: npm run fuzz -- --seed ${now} --runs 1${flags}`);
-    }
+    const result = await fc.check(property, { seed: now, numRuns: SEQUENCES });
+    if (!result.failed) continue;
+    const flags = `${operation ? ` --operation ${operation}` : ''}${http ? ' --http' : ''}`;
+    const cause = (result.errorInstance as Error | null)?.message ?? 'the sequence was not played to its end';
+    throw new Error(`${cause}\nrepeat it: npm run fuzz -- --seed ${now} --runs 1${flags}`);
   }
   return tally;
 }

@@ -18,7 +18,9 @@ export interface Operation {
   id: string;
   method: string;
   path: string;
+  /** Whether it wants the tick secret, and whether it wants nothing. */
   secret: boolean;
+  open: boolean;
   parameters: Parameter[];
   body: Json;
   responses: Record<string, { headers?: Record<string, Json>; content: Record<string, Json> }>;
@@ -38,6 +40,7 @@ export const operations: Operation[] = Object.entries<Json>(document.paths).flat
     method: method.toUpperCase(),
     path,
     secret: operation.security.some((one: object) => 'tickSecret' in one),
+    open: operation.security.length === 0,
     parameters: operation.parameters ?? [],
     body: operation.requestBody?.content['application/json'].schema,
     responses: operation.responses,

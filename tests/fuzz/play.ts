@@ -1,7 +1,7 @@
 import type { Json } from './document.ts';
 import { type Answered, complaints } from './judge.ts';
 import { spoilt } from './mutations.ts';
-import { curlOf, encoded, misfitOf, type Sent } from './request.ts';
+import { curlOf, encoded, escaped, misfitOf, type Sent } from './request.ts';
 import type { RequestStep, Step } from './steps.ts';
 import type { World } from './world.ts';
 
@@ -12,23 +12,33 @@ export interface Tally {
   sequences: number;
   ticks: number;
   answers: Record<string, number>;
+  /** Whether time was up before enough was sent. */
+  cut: boolean;
 }
 
-export const newTally = (): Tally => ({ requests: 0, invalid: 0, sequences: 0, ticks: 0, answers: {} });
+export const newTally = (): Tally => ({
+  ...{ requests: 0, invalid: 0, sequences: 0, ticks: 0 },
+  ...{ answers: {}, cut: false },
+});
 
 /** Plays a sequence in a world. Throws an Error that shows every request so far as a line for a shell. */
-export async function play(world: World, steps: readonly Step[], tally: Tally): Promise<void> {
+export async function play(world: World, steps: readonly Step[], tally: Tally, patience = 60_000): Promise<void> {
   const told: string[] = [];
   tally.sequences++;
   for (const step of steps) {
     if (step.kind === 'pass') await world.system.clock.advance(step.ms);
     else if (step.kind === 'tick') {
       tally.ticks++;
-      await world.tick(step.name);
+      told.push(`# a tick: ${step.name}`);
+      await world.tick(step.name).catch((error) => {
+        throw failure(told, undefined, [`the tick failed: ${error.message}`]);
+      });
     } else {
       const sent = requestOf(world, step);
       told.push(curlOf(sent));
-      const answer = await world.send(sent);
+      const answer = await world.send(sent, patience).catch((error) => {
+        throw failure(told, undefined, [`it was not answered: ${error.message}`]);
+      });
       const wrong = [...complaints(sent, answer, step.mutations.length > 0), ...foreign(world, step, answer)];
       count(tally, sent, step, answer);
       if (wrong.length + world.failures.length > 0) throw failure(told, answer, [...wrong, ...world.failures]);
@@ -66,7 +76,7 @@ function requestOf(world: World, { operation, who, pick, parameters, body, mutat
     // The key may stand in the header or in the body, not differently in both.
     if (place === 'header' && hasKey) continue;
     const value = String(existing(world, operation.path, name, pick) ?? parameters[name]);
-    if (place === 'path') sent.path[name] = value;
+    if (place === 'path') sent.path[name] = escaped(value);
     else if (place === 'query') sent.query.push([name, value]);
     else sent.headers[name.toLowerCase()] = value;
   }
@@ -94,10 +104,11 @@ function remember(world: World, { operation }: Sent, { text }: Answered): void {
   if (json?.next_cursor) world.cursors.push(json.next_cursor);
 }
 
-/** A user is shown nothing that belongs to another. */
+/** A user is shown nothing that belongs to another, and who has no valid token is shown nothing. */
 function foreign(world: World, { who, operation, mutations }: RequestStep, { text, status }: Answered): string[] {
   const own = world.ids[who];
-  if (own === undefined || mutations.length > 0 || status >= 300 || operation.id === 'openapi') return [];
+  if (mutations.length > 0 || status >= 300 || operation.open || operation.secret || who === 'admin') return [];
+  if (own === undefined || who === 'disabled') return [`${who} is served`];
   const json = JSON.parse(text) as Json;
   const shown = [json, ...(json.items ?? []), ...(json.dlqItems ?? [])].filter((one) => 'owner_id' in one);
   return shown.filter((one) => one.owner_id !== own).map((one) => `${who} is shown what ${one.owner_id} owns`);

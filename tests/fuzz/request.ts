@@ -27,9 +27,13 @@ export const escaped = (text: string): string => encodeURIComponent(text.replace
 export function misfitOf(sent: Sent): string | undefined {
   const { operation, method, path, query, headers, body } = sent;
   if (method !== operation.method) return 'the method is another';
-  // A tick reads nothing of a request but its secret: schedulers send whatever they please.
+  // A tick looks at no query and no body, as the description of its operation says.
   if (operation.secret) return undefined;
-  const given = { path: Object.entries(path), query, header: Object.entries(headers) };
+  const given = {
+    path: Object.entries(path).map(([name, value]) => [name, decoded(value)] as const),
+    query,
+    header: Object.entries(headers),
+  };
   const names = query.map(([name]) => name);
   if (new Set(names).size !== names.length) return 'a parameter is given twice';
   const unknown = names.find((name) => !operation.parameters.some((one) => one.in === 'query' && one.name === name));
@@ -44,6 +48,15 @@ export function misfitOf(sent: Sent): string | undefined {
   if (!/^application\/json\s*(;|$)/i.test(headers['content-type'] ?? '')) return 'the content-type is another';
   const value = parsed(body);
   return value === undefined ? 'the body is not JSON' : misfit(operation.body, value.json);
+}
+
+/** What a segment of a path says; what escapes no text stands for itself. */
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
 }
 
 const numberIn = (text: string): unknown => (/^-?(0|[1-9]\d*)$/.test(text) ? Number(text) : text);

@@ -43,17 +43,18 @@ function amended(body: unknown): fc.Arbitrary<unknown> {
 const bodyOf = ({ body }: Operation): fc.Arbitrary<unknown> =>
   body ? valid(body, formats).chain(amended) : fc.constant(undefined);
 
-// An id is matched as it is written in the URL, so only what needs no escapes is as long as it looks.
+// Segments of nothing or of dots are no segments of a URL's path any more.
+const segment = (text: unknown): boolean => !['', '.', '..'].includes(text as string);
+
 const parametersOf = ({ parameters }: Operation): fc.Arbitrary<Record<string, unknown>> =>
   fc.record(
     Object.fromEntries(
       parameters.map((one) => [
         one.name,
-        one.in === 'path' && !one.schema.enum
-          ? fc.stringMatching(/^[\w-]{1,64}$/)
-          : one.in === 'header'
-            ? fc.stringMatching(/^[!-~]{1,40}$/)
-            : valid(one.schema, formats),
+        // A header line carries bytes, not every text.
+        one.in === 'header'
+          ? fc.stringMatching(/^[!-~]{1,40}$/)
+          : valid(one.schema, formats).filter((value) => one.in !== 'path' || segment(value)),
       ]),
     ),
     { requiredKeys: parameters.filter(({ required }) => required).map(({ name }) => name), noNullPrototype: true },

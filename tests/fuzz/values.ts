@@ -40,16 +40,18 @@ export const hostileTexts = [
 /** Texts that cannot be stored faithfully. */
 export const unfaithfulTexts = ['\u0000', 'a\u0000b', '\ud800', 'x\udc00', '\udc00\ud800'] as const;
 
-/** A text of `min` to `max` UTF-16 units: plain, hostile, of any plane, or as long as it may be. */
+/** A text of `min` to `max` code points: plain, hostile, of any plane, or as long as it may be. */
 export function textOf(min: number, max: number): fc.Arbitrary<string> {
   const short = Math.max(min, Math.min(max, 40));
-  const fits = (text: string) => text.length >= min && text.length <= max;
+  const fits = (text: string) => [...text].length >= min && [...text].length <= max;
   const hostile = hostileTexts.filter(fits);
   return fc.oneof(
     { weight: 4, arbitrary: fc.string({ minLength: min, maxLength: short }) },
     { weight: 2, arbitrary: fc.string({ unit: 'binary', minLength: min, maxLength: short }).filter(faithful(fits)) },
     ...(hostile.length > 0 ? [{ weight: 3, arbitrary: fc.constantFrom(...hostile) }] : []),
-    ...(max <= 2000 ? [{ weight: 1, arbitrary: fc.constantFrom('x'.repeat(max), 'x'.repeat(min)).filter(fits) }] : []),
+    ...(max <= 2000
+      ? [{ weight: 1, arbitrary: fc.constantFrom('x'.repeat(max), '😀'.repeat(max), 'x'.repeat(min)) }]
+      : []),
   );
 }
 

@@ -47,8 +47,10 @@ export class World {
         db.exec(`CREATE TEMP TRIGGER ${table}_${act} AFTER ${act} ON main.${table} BEGIN SELECT written(); END`);
   }
 
-  static async open({ http = false, functions = built as readonly Routed[] } = {}): Promise<World> {
-    const world = new World(functions);
+  /** `planted` functions take the places of the built ones of their names. */
+  static async open({ http = false, planted = [] as readonly Routed[] } = {}): Promise<World> {
+    const kept = built.filter(({ name }) => !planted.some((one) => one.name === name));
+    const world = new World([...kept, ...planted]);
     for (const name of ['ada', 'bob', 'disabled'] as const) {
       const { id, token } = await world.system.user('user', name);
       world.tokens[name] = token;
@@ -67,16 +69,30 @@ export class World {
     return world;
   }
 
-  async send(sent: Sent): Promise<Answered> {
+  /** The answer to a request; throws where none comes within `patience` real milliseconds. */
+  async send(sent: Sent, patience: number): Promise<Answered> {
     const before = this.#written;
-    const answer = await (this.#server ? this.#overHttp(sent) : this.#direct(sent));
-    return { ...answer, written: this.#written !== before };
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`nothing came within ${patience / 1000} s`)), patience);
+    });
+    try {
+      const answer = await Promise.race([late, this.#server ? this.#overHttp(sent) : this.#direct(sent)]);
+      return { ...answer, written: this.#written !== before };
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Runs a tick to its end, time passing as its handlers sleep. */
   async tick(name: string): Promise<void> {
     const found = built.find((one) => one.name === name);
-    await during(this.system.clock, found?.scheduled?.({}, this.system.env) as Promise<unknown>, 500);
+    await this.#passing(found?.scheduled?.({}, this.system.env) as Promise<unknown>);
+  }
+
+  /** Lets time pass until `work` has ended. A job may sleep for a day, so steps grow. */
+  #passing<T>(work: Promise<T>): Promise<T> {
+    return during(this.system.clock, work, 500, 1.2);
   }
 
   async #direct(sent: Sent): Promise<Omit<Answered, 'written'>> {
@@ -85,7 +101,7 @@ export class World {
     const bindings = { incoming: { socket: { remoteAddress: '127.0.0.1' } } };
     const asked = this.#router.fetch(new Request(`http://test${targetOf(sent)}`, init), bindings as never);
     // A tick asked for over HTTP runs handlers that sleep.
-    const response = await (sent.operation.secret ? during(this.system.clock, Promise.resolve(asked), 500) : asked);
+    const response = await (sent.operation.secret ? this.#passing(Promise.resolve(asked)) : asked);
     return { status: response.status, headers: response.headers, text: await response.text() };
   }
 
@@ -104,7 +120,7 @@ export class World {
       });
       request.on('error', reject).end(body);
     });
-    return sent.operation.secret ? during(this.system.clock, asked, 500) : asked;
+    return sent.operation.secret ? this.#passing(asked) : asked;
   }
 
   async close(): Promise<void> {

@@ -87,6 +87,38 @@ test('ten years ahead, to the millisecond, is taken; one more is not', async () 
   expect(await ask({ delay_ms: limit + 1 })).toBe(422);
 });
 
+test('a length counts characters, as JSON Schema does, and not the halves of those beyond the first plane', async () => {
+  const users = (name: string) => call('POST', '/v1/users', { name, role: 'user' });
+  expect(await users('😀'.repeat(100))).toMatchObject({ status: 201, json: { name: '😀'.repeat(100) } });
+  expect(await users('😀'.repeat(101))).toMatchObject({
+    ...{ status: 422, json: { errors: [{ path: '/name', message: expect.stringContaining('<=100 characters') }] } },
+  });
+  const listed = async (length: number) =>
+    (await call('GET', `/v1/jobs?task_type=${encodeURIComponent('😀'.repeat(length))}`)).status;
+  expect([await listed(64), await listed(65)]).toEqual([200, 400]);
+  const mail = (subject: string) =>
+    call('POST', '/v1/jobs', { task_type: 'sendEmail', payload: { to: 'a@example.com', subject, text: 't' } });
+  expect([(await mail('😀'.repeat(998))).status, (await mail('😀'.repeat(999))).status]).toEqual([201, 422]);
+});
+
+test('a name is trimmed, and its blanks count', async () => {
+  const users = (name: string) => call('POST', '/v1/users', { name, role: 'user' });
+  expect(await users(` ${'a'.repeat(98)}\t`)).toMatchObject({ status: 201, json: { name: 'a'.repeat(98) } });
+  expect((await users(` ${'a'.repeat(99)}\t`)).status).toBe(422);
+});
+
+test('an id is the same however a client writes it in the URL, and what is no text is an id that nobody has', async () => {
+  const job = await call('POST', '/v1/jobs', { task_type: 'sleep', payload: { ms: 0 } });
+  const { id } = job.json as { id: string };
+  const written = [...id].map((sign) => `%${sign.charCodeAt(0).toString(16)}`).join('');
+  expect(await call('GET', `/v1/jobs/${written}`)).toMatchObject({ status: 200, json: { id } });
+  expect((await call('POST', `/v1/jobs/${written}/cancel`)).json).toMatchObject({ id, status: 'cancelled' });
+  const inside = ['%00', '%', '%zz', '%ed%a0%80', '%ff', '%2f', `${id}%00`, `${id}%2fcancel`, `%20${id}`, '%25'];
+  for (const other of [...inside, encodeURIComponent('€'.repeat(64))])
+    expect(await call('GET', `/v1/jobs/${other}`)).toMatchObject({ status: 404, json: { code: 'not_found' } });
+  expect((await call('GET', `/v1/jobs/${encodeURIComponent('€'.repeat(65))}`)).status).toBe(400);
+});
+
 test('1,000 jobs in a batch are taken, 1,001 and 0 are not', async () => {
   const jobs = Array.from({ length: 1000 }, () => ({ task_type: 'sleep', payload: { ms: 0 } }));
   expect((await call('POST', '/v1/jobs/batch', { jobs: [...jobs, jobs[0]] })).status).toBe(422);

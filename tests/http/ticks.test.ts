@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
-import { ticks } from '../../functions/index.ts';
+import { openApiDocument } from '../../emulator/openapi.ts';
+import { endpoints, ticks } from '../../functions/index.ts';
 import { routed, rowCounts } from '../support/contract.ts';
 import { System } from '../support/system.ts';
 
@@ -39,6 +40,19 @@ test('a tick over HTTP does the work of the tick', async () => {
   const { json } = await call('POST', '/v1/ticks/process-batch', undefined, withSecret('tick-secret'));
   expect(json).toMatchObject({ claimed: 1, done: 1 });
   expect((await system.job(id)).status).toBe('done');
+});
+
+test('a tick looks at no body and no query: schedulers send what they please, and the document says so', async () => {
+  const call = started();
+  for (const [path, body] of [
+    ['/v1/ticks/coordinate?from=cron&from=cron', undefined],
+    ['/v1/ticks/coordinate', '{"scheduled_at": "2027-01-15T08:00:00Z"}'],
+    ['/v1/ticks/coordinate', 'not JSON'],
+    ['/v1/ticks/coordinate', ' '.repeat(2_000_000)],
+  ] as const)
+    expect((await call('POST', path, body, withSecret('tick-secret'))).status).toBe(200);
+  const { description } = openApiDocument(endpoints, ticks).paths['/v1/ticks/{name}'].post;
+  expect(description).toContain('A query or a body');
 });
 
 test.each(names)('%s does nothing for a wrong secret, a part of it, none, or an admin’s token', async (name) => {

@@ -152,6 +152,7 @@ test.each([
   [{ role: 'user' }],
   [{ name: '', role: 'user' }],
   [{ name: '   ', role: 'user' }],
+  [{ name: '\t\u00a0\u2028', role: 'user' }],
   [{ name: 'a'.repeat(101), role: 'user' }],
   [{ name: 7, role: 'user' }],
   [{ name: 'ada', role: 'root' }],

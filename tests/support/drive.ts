@@ -66,8 +66,8 @@ export async function turns(clock: TestClock, n = 20): Promise<void> {
   for (let i = 0; i < n; i++) await clock.turn();
 }
 
-/** Moves time on in steps until `work` has ended; its value. */
-export async function during<T>(clock: TestClock, work: Promise<T>, step = 50): Promise<T> {
+/** Moves time on in steps until `work` has ended; its value. `growth` makes each step longer than the last, up to a minute. */
+export async function during<T>(clock: TestClock, work: Promise<T>, step = 50, growth = 1): Promise<T> {
   let over = false;
   const end = () => {
     over = true;
@@ -76,7 +76,7 @@ export async function during<T>(clock: TestClock, work: Promise<T>, step = 50): 
   for (let i = 0; i < 20_000; i++) {
     await turns(clock, 3);
     if (over) return work;
-    await clock.advance(step);
+    await clock.advance(Math.round(Math.min(step * growth ** i, Math.max(step, 60_000))));
   }
   throw new Error('It did not end.');
 }
