@@ -51,6 +51,16 @@ export const operations: Operation[] = Object.entries<Json>(document.paths).flat
 export const resolved = (schema: Json): Json =>
   schema.$ref ? document.components.schemas[schema.$ref.replace('#/components/schemas/', '')] : schema;
 
+/** The values that a body of this content-type holds: one, or one a line. Text that is no JSON is itself. */
+export function valuesIn(type: string, text: string): Json[] {
+  if (/^application\/x-ndjson/.test(type))
+    return text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+  return [/^application\/(problem\+)?json/.test(type) ? JSON.parse(text) : text];
+}
+
 const compiled = new WeakMap<object, ValidateFunction>();
 
 /** What is wrong with a value by a JSON Schema of the document, in one line; nothing where it fits. */

@@ -1,4 +1,4 @@
-import { misfit, type Operation } from './document.ts';
+import { misfit, type Operation, valuesIn } from './document.ts';
 import { misfitOf, type Sent } from './request.ts';
 
 /** An answer, and whether the database was written to meanwhile, rate-limit buckets apart. */
@@ -57,8 +57,10 @@ function undocumented({ id, responses }: Operation, { status, headers, text }: A
   const type = headers.get('content-type') ?? '';
   const content = documented.content[type];
   if (!content) return [...found, `the content-type ${type} is not in the document`];
-  const wrong = misfit(content.schema, JSON.parse(text));
-  if (wrong) found.push(`the body does not fit its schema: ${wrong}`);
+  for (const value of valuesIn(type, text)) {
+    const wrong = misfit(content.schema, value);
+    if (wrong) found.push(`the body does not fit its schema: ${wrong}`);
+  }
   const code = status >= 400 && codeIn(text);
   if (code && !(code in content.examples)) found.push(`the code ${code} is not in the document for ${status}`);
   if (

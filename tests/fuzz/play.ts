@@ -1,4 +1,4 @@
-import type { Json } from './document.ts';
+import { type Json, valuesIn } from './document.ts';
 import { type Answered, complaints } from './judge.ts';
 import { spoilt } from './mutations.ts';
 import { curlOf, encoded, escaped, misfitOf, type Sent } from './request.ts';
@@ -75,7 +75,9 @@ function requestOf(world: World, { operation, who, pick, parameters, body, mutat
     if (!(name in parameters)) continue;
     // The key may stand in the header or in the body, not differently in both.
     if (place === 'header' && hasKey) continue;
-    const value = String(existing(world, operation.path, name, pick) ?? parameters[name]);
+    // Whoever watches waits by the clock on the wall, which is not the test's: seldom, and for one second.
+    const usual = name === 'wait' ? Number(pick % 64 === 0) : parameters[name];
+    const value = String(existing(world, operation.path, name, pick) ?? usual);
     if (place === 'path') sent.path[name] = escaped(value);
     else if (place === 'query') sent.query.push([name, value]);
     else sent.headers[name.toLowerCase()] = value;
@@ -91,27 +93,33 @@ function existing(world: World, path: string, name: string, pick: number): strin
     job_id: world.jobs,
     owner_id: world.users,
     cursor: world.cursors,
+    after: world.news,
   };
   const pool = pools[name] ?? [];
   return pool[pick % pool.length];
 }
 
-function remember(world: World, { operation }: Sent, { text }: Answered): void {
-  const json = JSON.parse(text) as Json;
-  if (operation.id === 'scheduleJob') world.jobs.push(json.id);
-  if (operation.id === 'scheduleJobs') world.jobs.push(json.items[0].id);
-  if (operation.id === 'createUser') world.users.push(json.id);
-  if (json?.next_cursor) world.cursors.push(json.next_cursor);
+function remember(world: World, { operation }: Sent, answer: Answered): void {
+  for (const json of bodies(answer)) {
+    if (operation.id === 'scheduleJob') world.jobs.push(json.id);
+    if (operation.id === 'scheduleJobs') world.jobs.push(json.items[0].id);
+    if (operation.id === 'createUser') world.users.push(json.id);
+    if (operation.id === 'live') world.news.push(json.cursor);
+    if (json?.next_cursor) world.cursors.push(json.next_cursor);
+  }
 }
 
+const bodies = ({ headers, text }: Answered): Json[] => valuesIn(headers.get('content-type') ?? '', text);
+
 /** A user is shown nothing that belongs to another, and who has no valid token is shown nothing. */
-function foreign(world: World, { who, operation, mutations }: RequestStep, { text, status }: Answered): string[] {
+function foreign(world: World, { who, operation, mutations }: RequestStep, answer: Answered): string[] {
   const own = world.ids[who];
-  if (mutations.length > 0 || status >= 300 || operation.open || operation.secret || who === 'admin') return [];
+  if (mutations.length > 0 || answer.status >= 300 || operation.open || operation.secret || who === 'admin') return [];
   if (own === undefined || who === 'disabled') return [`${who} is served`];
-  const json = JSON.parse(text) as Json;
-  const shown = [json, ...(json.items ?? []), ...(json.dlqItems ?? [])].filter((one) => 'owner_id' in one);
-  return shown.filter((one) => one.owner_id !== own).map((one) => `${who} is shown what ${one.owner_id} owns`);
+  return bodies(answer)
+    .flatMap((json) => [json, ...(json.items ?? []), ...(json.dlqItems ?? []), ...(json.logs ?? [])])
+    .filter((one) => 'owner_id' in one && one.owner_id !== own)
+    .map((one) => `${who} is shown what ${one.owner_id} owns`);
 }
 
 function count(tally: Tally, sent: Sent, step: RequestStep, answer: Answered): void {

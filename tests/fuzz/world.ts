@@ -27,6 +27,7 @@ export class World {
   readonly jobs: string[] = [];
   readonly users: string[] = [];
   readonly cursors: string[] = [];
+  readonly news: string[] = [];
   readonly failures: string[] = [];
   readonly #router;
   readonly #agent = new Agent({ keepAlive: true });
