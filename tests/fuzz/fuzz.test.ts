@@ -58,7 +58,8 @@ test.each([
     'shows what belongs to others',
     async (request: Request, env: Env) => {
       const answer = await listJobs.fetch(request, env);
-      return answer.ok ? listJobs.fetch(asAdmin(request), env) : answer;
+      // Without its filters, few of which leave anything of what little there is.
+      return answer.ok ? listJobs.fetch(asAdmin(new Request(new URL('/v1/jobs', request.url))), env) : answer;
     },
     /(ada|bob) is shown what \S+ owns/,
   ],
