@@ -43,10 +43,11 @@ export class Powers implements Hooks {
   build: Build = { ok: true, error: null, at: toTimestamp(this.clock.now()) };
   origin = '';
   readonly #given: Settings;
-  readonly #workers = new Workers(this.clock, this.faults, () => this.claiming && !this.clock.walking);
+  readonly #workers = new Workers(this.clock, this.faults, () => this.#mayClaim);
   readonly #ticks = new Map<string, Loaded>();
   readonly #waiting = new Set<string>();
   readonly #routes = makeRoutes(this);
+  #byHand = 0;
   #inside: Inside | undefined;
 
   private constructor(given: Settings) {
@@ -79,6 +80,11 @@ export class Powers implements Hooks {
     const { now, ...clock } = this.clock.state;
     const { crons, claiming, build } = this;
     return { now: toTimestamp(now), ...clock, crons, claiming, runtime: this.inside.runtime, build };
+  }
+
+  /** With the crons off, what they began before begins nothing new either. */
+  get #mayClaim(): boolean {
+    return this.claiming && !this.clock.walking && (this.crons || this.#byHand > 0);
   }
 
   async agenda(limit: number) {
@@ -133,7 +139,12 @@ export class Powers implements Hooks {
         'not_found',
         `There is no tick of this name; there are ${[...this.#ticks.keys()].join(' and ')}.`,
       );
-    return this.inside.tick ? this.inside.tick(name) : this.#run(tick, this.inside.env);
+    this.#byHand += 1;
+    try {
+      return await (this.inside.tick ? this.inside.tick(name) : this.#run(tick, this.inside.env));
+    } finally {
+      this.#byHand -= 1;
+    }
   }
 
   /** While the clock is moved no tick begins: what falls due meanwhile is done when it has arrived. */

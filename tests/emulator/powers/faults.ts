@@ -5,6 +5,8 @@ export const faultsSuite = (server: () => Server) =>
   describe('with faults on demand', () => {
     afterEach(async () => {
       await server().call('DELETE', '/__emulator/faults');
+      // What one test has switched off is not to fail the next.
+      for (const name of ['crons', 'claiming']) await set(name, true);
     });
 
     const fault = async (body: object) => {
