@@ -1,3 +1,4 @@
+import { bracketsIn } from './depth.ts';
 import { type FieldError, Problem } from './problem.ts';
 
 export const MAX_BODY_BYTES = 1_048_576;
@@ -11,17 +12,32 @@ export async function readJson(request: Request): Promise<unknown> {
   if (!/^application\/json\s*(;|$)/i.test(request.headers.get('content-type') ?? '')) {
     throw new Problem('unsupported_media_type', 'The content-type of the body must be application/json.');
   }
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch {
-    throw new Problem('malformed_json', 'The body is not valid JSON in UTF-8.');
-  }
+  const value = parse(bytes);
   const error = findIllFormed(value, '', MAX_BODY_DEPTH);
-  if (error)
-    throw new Problem('ill_formed_value', `${error.path || 'The body'}: ${error.message}`, { errors: [error] });
+  if (error) throw illFormed(error);
   return value;
 }
+
+function parse(bytes: Uint8Array): unknown {
+  const malformed = () => new Problem('malformed_json', 'The body is not valid JSON in UTF-8.');
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw malformed();
+  }
+  const { deepest, closed } = bracketsIn(text);
+  if (!closed) throw malformed();
+  if (deepest > MAX_BODY_DEPTH) throw illFormed({ path: '', message: 'nested too deep' });
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw malformed();
+  }
+}
+
+const illFormed = (error: FieldError): Problem =>
+  new Problem('ill_formed_value', `${error.path || 'The body'}: ${error.message}`, { errors: [error] });
 
 /** Refuses a body where none is expected, but for an empty one and `{}`. */
 export async function refuseBody(request: Request): Promise<void> {
@@ -86,14 +102,21 @@ export function findIllFormed(value: unknown, path: string, depth: number): Fiel
   }
   if (typeof value !== 'object' || value === null) return undefined;
   if (depth === 0) return { path, message: 'nested too deep' };
-  const inside = Array.isArray(value) ? value.entries() : Object.entries(value);
-  for (const [key, child] of inside) {
-    const here = `${path}/${key}`;
-    if (typeof key === 'string' && (key === '__proto__' || badText(key))) {
-      return { path, message: key === '__proto__' ? 'a key may not be __proto__' : `a key holds ${badText(key)}` };
-    }
-    const error = findIllFormed(child, here, depth - 1);
-    if (error) return error;
+  if (Array.isArray(value)) return findIn(value.keys(), value, path, depth);
+  const keys = Object.keys(value);
+  for (const key of keys) {
+    if (key === '__proto__') return { path: `${path}/${key}`, message: 'a key may not be __proto__' };
+    const bad = badText(key);
+    if (bad) return { path: `${path}/${key}`, message: `a key holds ${bad}` };
+  }
+  return findIn(keys, value, path, depth);
+}
+
+/** As findIllFormed, of what is inside. A path is made for what was found alone: most values are well. */
+function findIn(keys: Iterable<number | string>, holder: object, path: string, depth: number): FieldError | undefined {
+  for (const key of keys) {
+    const error = findIllFormed((holder as Record<number | string, unknown>)[key], '', depth - 1);
+    if (error) return { ...error, path: `${path}/${key}${error.path}` };
   }
   return undefined;
 }

@@ -5,6 +5,8 @@ import type { Answer } from './system.ts';
 export interface WireReply {
   text: string;
   answers: Answer[];
+  /** What the socket failed with, where it did. */
+  error?: string | undefined;
 }
 
 export interface WireOptions {
@@ -24,6 +26,7 @@ export function overWire(
 ): Promise<WireReply> {
   return new Promise((resolve) => {
     let text = '';
+    let failure: string | undefined;
     const { hostname, port } = new URL(url);
     const socket = net.connect(Number(port), hostname, () => {
       for (const piece of pieces) socket.write(piece);
@@ -31,7 +34,7 @@ export function overWire(
     });
     const finish = () => {
       socket.destroy();
-      resolve({ text, answers: parse(text) });
+      resolve({ text, answers: parse(text), error: failure });
     };
     socket.setEncoding('latin1');
     socket.setTimeout(quietMs, finish);
@@ -39,7 +42,10 @@ export function overWire(
       text += chunk;
       if (parse(text).length >= answers) finish();
     });
-    socket.on('error', finish);
+    socket.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+      failure = code ?? message;
+      finish();
+    });
     socket.on('close', finish);
   });
 }
