@@ -231,6 +231,15 @@ describe('Time and connections', () => {
     expect(connectionLimits.maxConnections).toBeGreaterThan(0);
   });
 
+  test('the server has these limits', async () => {
+    const server = await listen(where, () => {}, readAll);
+    try {
+      expect(server).toMatchObject(connectionLimits);
+    } finally {
+      server.close();
+    }
+  });
+
   test.each([
     ['says nothing', '', ''],
     ['sends its headers byte by byte', 'GET / HTTP/1.1\r\nHost: test\r\na: ', 'b'],
