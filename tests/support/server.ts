@@ -154,7 +154,7 @@ export class Server {
   /** Starts it and waits until it ends by itself; its exit code is in `exited`. */
   static async run(options: Options = {}): Promise<Server> {
     const server = await Server.launch(options);
-    const timer = setTimeout(() => server.kill(), 20_000);
+    const timer = setTimeout(() => server.kill(), 50_000);
     await server.exited;
     clearTimeout(timer);
     return server;
