@@ -21,7 +21,13 @@ export function toNewJob(now: number, tasks: readonly AnyTask[], request: JobReq
   if (run_at > now + TEN_YEARS_MS) throw refuse('invalid_body', `${under}/run_at`, 'more than ten years ahead');
   const { task_type, priority, max_retries, timeout_ms = null, idempotency_key = null } = request;
   return {
-    ...{ task_type, payload, priority, max_retries, run_at: Math.max(0, run_at), timeout_ms, idempotency_key },
+    task_type,
+    payload,
+    priority,
+    max_retries,
+    run_at: Math.max(0, run_at),
+    timeout_ms,
+    idempotency_key,
     request_hash: idempotency_key === null ? null : requestHash(request),
   };
 }

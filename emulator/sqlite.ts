@@ -28,7 +28,7 @@ export function openSqlite(path: string, synchronous: 'normal' | 'full'): Sqlite
     set(db, 'synchronous', synchronous === 'full' ? 2 : 1);
     set(db, 'foreign_keys', 1);
     set(db, 'journal_size_limit', 67_108_864);
-    set(db, 'cache_size', -65_536);
+    set(db, 'cache_size', -32_768);
     // A checkpoint syncs the disk: 16 MB of WAL between two of them, not 4.
     set(db, 'wal_autocheckpoint', 4000);
     // The port waits for other writers itself, without holding up the event loop.

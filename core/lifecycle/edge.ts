@@ -18,7 +18,8 @@ export interface EdgeSpec {
   worker?: string;
   message?: string;
   data?: string;
-  returning?: string;
+  /** What the update answers for each job: its seq, if nothing is said; null for nothing. */
+  returning?: string | null;
 }
 
 export interface Edge {
@@ -56,7 +57,7 @@ export function edge(spec: EdgeSpec): Edge {
     log: `INSERT INTO logs ${LOG_COLUMNS} SELECT ${columns.join(', ')}
       FROM ${spec.each ? `${spec.each} CROSS JOIN jobs` : 'jobs'} WHERE ${guard}`,
     update: `UPDATE jobs SET ${assignments(from, spec)} ${spec.each ? `FROM ${spec.each}` : ''} WHERE ${guard}
-      RETURNING ${spec.returning ?? 'jobs.seq'}`,
+      ${spec.returning === null ? '' : `RETURNING ${spec.returning ?? 'jobs.seq'}`}`,
   };
 }
 

@@ -1,9 +1,10 @@
 import type { Context } from '../context.ts';
+import type { Statement } from '../database.ts';
 import { backoff } from './backoff.ts';
 import type { Claimed } from './claim.ts';
 import { type Edge, edge, step } from './edge.ts';
 import type { Lease } from './heartbeat.ts';
-import { type Recorded, remark } from './remark.ts';
+import { remark } from './remark.ts';
 
 /**
  * How a run ended. `result` is JSON text; `after` milliseconds; a permanent failure is never retried. Of a run whose
@@ -21,8 +22,10 @@ export interface Settled {
   outcome: Outcome;
 }
 
+// An entry of the set is named by its lease, `seq:epoch`: a cast to a number reads as far as the colon, and nothing of
+// the set is parsed once for each job.
 const ENTRIES = 'json_each(?2) AS entry';
-const FENCED = 'jobs.seq = entry.value ->> 0 AND jobs.lease_epoch = entry.value ->> 1';
+const FENCED = "jobs.seq = CAST(entry.key AS INTEGER) AND entry.key = jobs.seq || ':' || jobs.lease_epoch";
 
 // Goes first, so that whatever the handler came to, a job somebody asked to cancel ends as cancelled.
 // It walks the jobs being cancelled, of which there are few, not the set.
@@ -33,7 +36,8 @@ const CANCELLED = edge({
   where: `jobs.cancel_requested_at IS NOT NULL AND jobs.seq IN (
     SELECT asked.seq FROM jobs AS asked INDEXED BY jobs_cancelling CROSS JOIN ${ENTRIES}
     WHERE asked.status = 'running' AND asked.cancel_requested_at IS NOT NULL
-      AND asked.seq = entry.value ->> 0 AND asked.lease_epoch = entry.value ->> 1)`,
+      AND entry.key = asked.seq || ':' || asked.lease_epoch)`,
+  returning: null,
 });
 
 const DONE = edge({
@@ -42,7 +46,8 @@ const DONE = edge({
   to: 'done',
   each: ENTRIES,
   where: FENCED,
-  set: 'result = entry.value ->> 2, error = NULL',
+  set: 'result = entry.value, error = NULL',
+  returning: null,
 });
 
 const FAILED = edge({
@@ -52,9 +57,10 @@ const FAILED = edge({
   level: 'warn',
   each: ENTRIES,
   where: FENCED,
-  set: `retries = retries + 1, run_at = ?1 + (entry.value ->> 2), permanent = entry.value ->> 3, error = entry.value ->> 4`,
-  message: 'entry.value ->> 4',
-  data: `json_object('wait_ms', entry.value ->> 2, 'permanent', json(iif(entry.value ->> 3, 'true', 'false')))`,
+  set: `retries = retries + 1, run_at = ?1 + (entry.value ->> 0), permanent = entry.value ->> 1, error = entry.value ->> 2`,
+  message: 'entry.value ->> 2',
+  data: `json_object('wait_ms', entry.value ->> 0, 'permanent', json(iif(entry.value ->> 1, 'true', 'false')))`,
+  returning: null,
 });
 
 const RELEASED = edge({
@@ -64,9 +70,14 @@ const RELEASED = edge({
   each: ENTRIES,
   where: FENCED,
   // What was only given back keeps its place.
-  set: 'run_at = iif(entry.value ->> 2 > 0, max(run_at, ?1 + (entry.value ->> 2)), run_at)',
-  message: 'entry.value ->> 3',
+  set: 'run_at = iif(entry.value ->> 0 > 0, max(run_at, ?1 + (entry.value ->> 0)), run_at)',
+  message: 'entry.value ->> 1',
+  returning: null,
 });
+
+// How many jobs the update before it changed. To have each named costs more than the rare second look at a set of
+// which some were not written.
+const CHANGED = 'SELECT changes() AS n';
 
 type Kind = 'done' | 'failed' | 'released';
 const EDGES: Record<Kind, Edge> = { done: DONE, failed: FAILED, released: RELEASED };
@@ -77,44 +88,44 @@ export type SettleCounts = Record<Kind | 'cancelled' | 'stale', number>;
 /** Writes the outcomes of a set of runs, fenced by epoch, each with its log row, in one atomic batch. */
 export async function settle(ctx: Context, worker: string, set: readonly Settled[]): Promise<SettleCounts> {
   const now = ctx.now();
-  const leases = JSON.stringify(set.map(({ job }) => [job.seq, job.lease_epoch]));
   const kinds = (Object.keys(EDGES) as Kind[]).filter((kind) => set.some(({ outcome }) => outcome.kind === kind));
-  const statements = [
-    ...step(ctx.db, CANCELLED, now, leases),
-    ...kinds.flatMap((kind) => step(ctx.db, EDGES[kind], now, JSON.stringify(entriesOf(ctx, kind, set)))),
-  ];
-  const results = await ctx.db.batch<{ seq: number }>(statements);
-  const seqs = results.filter((_, i) => i % 2 === 1).map((updated) => updated.results.map(({ seq }) => seq));
-  const counts = { done: 0, failed: 0, released: 0, cancelled: seqs[0]?.length ?? 0, stale: 0 };
-  for (const [i, kind] of kinds.entries()) counts[kind] = seqs[i + 1]?.length ?? 0;
-  const unwritten = set.length - seqs.flat().length;
-  const recorded = unwritten > 0 ? await reportStale(ctx, worker, set, new Set(seqs.flat())) : [];
-  for (const kind of recorded) counts[kind] += 1;
-  counts.stale = unwritten - recorded.length;
-  return counts;
+  const results = await ctx.db.batch<{ n: number }>([
+    ...counted(ctx, CANCELLED, now, asSet(set.map(({ job }) => entry(job, 0)))),
+    ...kinds.flatMap((kind) => counted(ctx, EDGES[kind], now, asSet(entriesOf(ctx, kind, set)))),
+  ]);
+  const changed = results.filter((_, i) => i % 3 === 2).map(({ results: [row] }) => row?.n ?? 0);
+  const written = changed.reduce((sum, n) => sum + n, 0);
+  const counts = { done: 0, failed: 0, released: 0, cancelled: changed[0] ?? 0, stale: 0 };
+  for (const [i, kind] of kinds.entries()) counts[kind] = changed[i + 1] ?? 0;
+  return written === set.length ? counts : countRecorded(ctx, worker, set);
 }
 
-type Entry = (number | string)[];
+const counted = ({ db }: Context, edge: Edge, now: number, set: string): Statement[] => [
+  ...step(db, edge, now, set),
+  db.prepare(CHANGED),
+];
 
-function entriesOf(ctx: Context, kind: Kind, set: readonly Settled[]): Entry[] {
+const asSet = (entries: readonly string[]): string => `{${entries.join(',')}}`;
+const entry = ({ seq, lease_epoch }: Lease, value: unknown): string =>
+  `"${seq}:${lease_epoch}":${JSON.stringify(value)}`;
+
+function entriesOf(ctx: Context, kind: Kind, set: readonly Settled[]): string[] {
   return set.flatMap(({ job, outcome }) => {
-    const lease = [job.seq, job.lease_epoch];
     if (outcome.kind !== kind) return [];
-    if (outcome.kind === 'done') return [[...lease, outcome.result]];
-    if (outcome.kind === 'released') return [[...lease, outcome.after ?? 0, outcome.reason]];
+    if (outcome.kind === 'done') return [entry(job, outcome.result)];
+    if (outcome.kind === 'released') return [entry(job, [outcome.after ?? 0, outcome.reason])];
     // What has no retry left is due for burial at once.
     const spent = outcome.permanent || job.retries + 1 > job.max_retries;
     const wait = spent ? 0 : backoff(ctx, job.retries + 1, outcome.after);
-    return [[...lease, wait, outcome.permanent ? 1 : 0, outcome.error]];
+    return [entry(job, [wait, outcome.permanent ? 1 : 0, outcome.error])];
   });
 }
 
-/** The outcomes of those that an earlier try of this worker had recorded after all. */
-function reportStale(ctx: Context, worker: string, set: readonly Settled[], written: Set<number>): Promise<Recorded[]> {
-  const stale = set.filter(({ job }) => !written.has(job.seq));
-  return remark(
+/** What the log says of a set of which not all was written now: an earlier try of this worker may have recorded the rest. */
+async function countRecorded(ctx: Context, worker: string, set: readonly Settled[]): Promise<SettleCounts> {
+  const recorded = await remark(
     ctx,
-    stale.map(({ job, outcome }) => ({
+    set.map(({ job, outcome }) => ({
       lease: job,
       worker,
       message:
@@ -123,4 +134,7 @@ function reportStale(ctx: Context, worker: string, set: readonly Settled[], writ
           : `The outcome ${outcome.kind} came after the lease was lost; it was not recorded.`,
     })),
   );
+  const counts = { done: 0, failed: 0, released: 0, cancelled: 0, stale: set.length - recorded.length };
+  for (const kind of recorded) counts[kind] += 1;
+  return counts;
 }

@@ -1,5 +1,6 @@
 import type { Context } from '../context.ts';
 import type { Claimed } from '../lifecycle/claim.ts';
+import type { Lease } from '../lifecycle/heartbeat.ts';
 import type { Outcome, Settled } from '../lifecycle/settle.ts';
 import { Run, runJob, type Tasks } from './run-job.ts';
 
@@ -40,9 +41,8 @@ export class Hands {
   }
 
   /** The jobs under lease here, whatever became of them. */
-  get held(): number[] {
-    const all = [...[...this.running].map(({ job }) => job), ...this.waiting, ...this.settled.map(({ job }) => job)];
-    return all.map(({ seq }) => seq);
+  get held(): Lease[] {
+    return [...[...this.running].map(({ job }) => job), ...this.waiting, ...this.settled.map(({ job }) => job)];
   }
 
   /** Starts handlers while slots are free; none once the host stops. */

@@ -1,7 +1,9 @@
-import type { Context, LogLevel } from '../context.ts';
+import type { Context } from '../context.ts';
+import type { Database } from '../database.ts';
 import type { Claimed } from '../lifecycle/claim.ts';
 import { persistLog } from '../lifecycle/remark.ts';
 import type { Outcome } from '../lifecycle/settle.ts';
+import type { Settings } from '../settings.ts';
 import type { AnyTask, TaskContext } from '../task.ts';
 import { summaryOf, validate } from '../validate.ts';
 import { fail, ofError, ofResult } from './outcome.ts';
@@ -49,7 +51,7 @@ export async function runJob(ctx: Context, tasks: Tasks, workerId: string, run: 
     return ofResult(
       await found.run(
         { id, owner_id, task_type, payload: payload.value, attempt: retries + 1 },
-        taskContext(ctx, workerId, run),
+        new Scope(ctx, workerId, run),
       ),
     );
   } catch (error) {
@@ -57,15 +59,29 @@ export async function runJob(ctx: Context, tasks: Tasks, workerId: string, run: 
   }
 }
 
-const taskContext = (ctx: Context, workerId: string, run: Run): TaskContext => ({
-  db: ctx.db,
-  workerId,
-  settings: ctx.settings,
-  get signal() {
-    return run.signal;
-  },
-  now: ctx.now,
-  sleep: (ms) => ctx.sleep(ms, run.signal),
-  fetch: (url, init) => (ctx.env.OUTBOUND ? ctx.env.OUTBOUND.fetch(url, init) : fetch(url, init)),
-  persistLog: (level: LogLevel, message: string, data?: unknown) => persistLog(ctx, run.job, level, message, data),
-});
+/** What a handler works with. A class, as a literal with a getter in it costs more than all else about a short run. */
+class Scope implements TaskContext {
+  readonly db: Database;
+  readonly settings: Settings;
+  readonly workerId: string;
+  readonly now: () => number;
+  readonly sleep: TaskContext['sleep'];
+  readonly fetch: TaskContext['fetch'];
+  readonly persistLog: TaskContext['persistLog'];
+  readonly #run: Run;
+
+  constructor(ctx: Context, workerId: string, run: Run) {
+    this.db = ctx.db;
+    this.settings = ctx.settings;
+    this.workerId = workerId;
+    this.now = ctx.now;
+    this.sleep = (ms) => ctx.sleep(ms, run.signal);
+    this.fetch = (url, init) => (ctx.env.OUTBOUND ? ctx.env.OUTBOUND.fetch(url, init) : fetch(url, init));
+    this.persistLog = (level, message, data) => persistLog(ctx, run.job, level, message, data);
+    this.#run = run;
+  }
+
+  get signal(): AbortSignal {
+    return this.#run.signal;
+  }
+}

@@ -121,7 +121,7 @@ async function coordinateWith(at: number, fault: Fault): Promise<boolean> {
   const run = tick({ name: 'coordinate', ...common, run: coordinate });
   try {
     const outcome = async (seq: number, kind: 'done' | 'failed', permanent = false) => {
-      const [job] = await claim(system.ctx(), 'w', 1);
+      const [job] = await claim(system.ctx(), 'w', 1, []);
       expect(job?.seq).toBe(seq);
       const error = { kind: 'failed', error: 'no', permanent } as const;
       const result = kind === 'done' ? ({ kind, result: '1' } as const) : error;
@@ -140,7 +140,7 @@ async function coordinateWith(at: number, fault: Fault): Promise<boolean> {
     const hopeless = await insertOne(system);
     await outcome(hopeless.seq, 'failed', true);
     const held = await insertOne(system);
-    await claim(system.ctx(), 'gone', 1);
+    await claim(system.ctx(), 'gone', 1, []);
     await system.clock.advance(31_000);
 
     const met = await faulty(system, (env) => run.scheduled({}, env), at, fault);

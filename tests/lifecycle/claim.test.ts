@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { claim, nextDue } from '../../core/lifecycle/claim.ts';
 import { reclaim } from '../../core/lifecycle/reclaim.ts';
 import { settle } from '../../core/lifecycle/settle.ts';
-import { claimOne, insert, insertOne, logsOf, stored } from '../support/drive.ts';
+import { claimOne, insert, insertOne, logsOf, stored, take } from '../support/drive.ts';
 import { System } from '../support/system.ts';
 
 let system: System;
@@ -15,8 +15,7 @@ afterEach(() => {
   system.close();
 });
 
-const claimed = async (limit: number, worker = 'w1') =>
-  (await claim(system.ctx(), worker, limit)).map(({ seq }) => seq);
+const claimed = async (limit: number, worker = 'w1') => (await take(system, worker, limit)).map(({ seq }) => seq);
 
 describe('The order of claims', () => {
   test('is priority first, then run_at, then insertion', async () => {
@@ -65,7 +64,7 @@ describe('The order of claims', () => {
         const order: number[] = [];
         for (let n = -1; n !== order.length; ) {
           n = order.length;
-          order.push(...(await claim(fresh.ctx(), 'w', limit)).map(({ seq }) => seq));
+          order.push(...(await take(fresh, 'w', limit)).map(({ seq }) => seq));
           expect(order).toEqual(due.slice(0, n + limit));
         }
         expect(fresh.breaches()).toEqual([]);
@@ -126,7 +125,7 @@ describe('A claim', () => {
   test('gives no job to two workers, though all ask at once', async () => {
     await insert(system, ...Array.from({ length: 50 }, () => ({})));
     const workers = Array.from({ length: 12 }, (_, i) => `w${i}`);
-    const got = await Promise.all(workers.map((worker) => claim(system.ctx(system.newEnv()), worker, 7)));
+    const got = await Promise.all(workers.map((worker) => claim(system.ctx(system.newEnv()), worker, 7, [])));
     const seqs = got.flat().map(({ seq }) => seq);
     expect(new Set(seqs).size).toBe(50);
     expect(seqs).toHaveLength(50);

@@ -132,7 +132,7 @@ const operations: Record<string, [(job: Subject) => unknown, Ends]> = {
     ({ id }) => api(`/v1/jobs/${id}/cancel`),
     { pending: 'cancelled', failed: 'cancelled', 'failed for good': 'cancelled', dlq: 'cancelled' },
   ],
-  claim: [() => claim(ctx(), 'w2', 10), { pending: ['pending', 'running'] }],
+  claim: [() => claim(ctx(), 'w2', 10, []), { pending: ['pending', 'running'] }],
   prune: [() => prune(ctx(), 10), { done: ['done', 'gone'], cancelled: ['cancelled', 'gone'] }],
   coordinate: [
     () => coordinate(ctx()),

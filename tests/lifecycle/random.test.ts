@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { coordinate } from '../../core/coordinate.ts';
 import { bury } from '../../core/lifecycle/bury.ts';
-import { type Claimed, claim } from '../../core/lifecycle/claim.ts';
+import type { Claimed } from '../../core/lifecycle/claim.ts';
 import { heartbeat } from '../../core/lifecycle/heartbeat.ts';
 import { prune } from '../../core/lifecycle/prune.ts';
 import { reclaim } from '../../core/lifecycle/reclaim.ts';
@@ -11,6 +11,7 @@ import { type Outcome, settle } from '../../core/lifecycle/settle.ts';
 import { transitions } from '../../core/lifecycle/states.ts';
 import { fold } from '../../core/views/fold.ts';
 import processBatch from '../../functions/process-batch.ts';
+import { take } from '../support/drive.ts';
 import { counted, shown } from '../support/report.ts';
 import { ADMIN, System } from '../support/system.ts';
 
@@ -54,7 +55,7 @@ const act: Record<string, (world: World, n: number) => unknown> = {
     return system.call('POST', '/v1/jobs', { ...body, ...more }, { token: pick(tokens, n) });
   },
   claim: async ({ system, leases }, n) => {
-    const claimed = await claim(system.ctx(), `w${n % 3}`, 1 + (n % 3));
+    const claimed = await take(system, `w${n % 3}`, 1 + (n % 3));
     for (const { run_at } of claimed) expect(run_at).toBeLessThanOrEqual(system.clock.now());
     leases.push(...claimed);
   },

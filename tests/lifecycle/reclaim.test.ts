@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { coordinate } from '../../core/coordinate.ts';
-import { claim } from '../../core/lifecycle/claim.ts';
 import { heartbeat } from '../../core/lifecycle/heartbeat.ts';
 import { reclaim } from '../../core/lifecycle/reclaim.ts';
-import { claimOne, insert, insertOne, logsOf, stored } from '../support/drive.ts';
+import { claimOne, insert, insertOne, logsOf, stored, take } from '../support/drive.ts';
 import { System } from '../support/system.ts';
 
 let system: System;
@@ -75,7 +74,7 @@ describe('A job whose lease expired', () => {
       await reclaim(system.ctx(), 10);
     }
     await insertOne(system);
-    for (const { id } of await claim(system.ctx(), 'w1', 2)) await system.call('POST', `/v1/jobs/${id}/cancel`);
+    for (const { id } of await take(system, 'w1', 2)) await system.call('POST', `/v1/jobs/${id}/cancel`);
     await system.clock.advance(1000);
     expect(await reclaim(system.ctx(), 10)).toBe(2);
     for (const one of [seq, seq + 1])
@@ -111,7 +110,7 @@ describe('A live lease', () => {
 describe('Reclaiming', () => {
   test('by several coordinators at once takes each lease back once', async () => {
     await insert(system, ...Array.from({ length: 20 }, () => ({})));
-    await claim(system.ctx(), 'w1', 20);
+    await take(system, 'w1', 20);
     await system.clock.advance(1000);
     const envs = Array.from({ length: 4 }, () => system.newEnv({ LEASE_MS: '1000' }));
     const counts = await Promise.all(envs.map((env) => coordinate(system.ctx(env))));
@@ -124,7 +123,7 @@ describe('Reclaiming', () => {
 
   test('takes no more than its limit at once, and the coordinator goes on until all are back', async () => {
     await insert(system, ...Array.from({ length: 1203 }, () => ({})));
-    await claim(system.ctx(), 'w1', 2000);
+    await take(system, 'w1', 2000);
     await system.clock.advance(1000);
     expect(await reclaim(system.ctx(), 3)).toBe(3);
     expect(await coordinate(system.ctx())).toMatchObject({ reclaimed: 1200 });

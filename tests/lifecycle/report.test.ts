@@ -1,10 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { coordinate } from '../../core/coordinate.ts';
-import { claim } from '../../core/lifecycle/claim.ts';
 import { statuses } from '../../core/lifecycle/states.ts';
 import { fold } from '../../core/views/fold.ts';
 import processBatch from '../../functions/process-batch.ts';
-import { insert } from '../support/drive.ts';
+import { insert, take } from '../support/drive.ts';
 import { counted, shown } from '../support/report.ts';
 import { ADMIN, System } from '../support/system.ts';
 
@@ -35,7 +34,7 @@ describe('The report', () => {
 
   test('is the same before and after its counts are folded, in steps of any size', async () => {
     await insert(system, {}, {}, { task_type: 'other' });
-    await claim(system.ctx(), 'w1', 2);
+    await take(system, 'w1', 2);
     const before = await shown(system, ADMIN);
     for (let more = true; more; ) {
       more = await fold(system.ctx(), 1);

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Claimed, claim } from '../../core/lifecycle/claim.ts';
+import type { Claimed } from '../../core/lifecycle/claim.ts';
 import { reclaim } from '../../core/lifecycle/reclaim.ts';
 import { retry } from '../../core/lifecycle/retry.ts';
 import { type Outcome, type Settled, settle } from '../../core/lifecycle/settle.ts';
-import { claimOne, insert, insertOne, logsOf, stored } from '../support/drive.ts';
+import { claimOne, insert, insertOne, logsOf, stored, take } from '../support/drive.ts';
 import { System } from '../support/system.ts';
 
 let system: System;
@@ -21,7 +21,7 @@ const none = { done: 0, failed: 0, released: 0, cancelled: 0, stale: 0 };
 
 async function claimMany(n: number): Promise<Claimed[]> {
   await insert(system, ...Array.from({ length: n }, () => ({})));
-  return claim(system.ctx(), 'w1', n);
+  return take(system, 'w1', n);
 }
 
 describe('Settling', () => {
@@ -86,7 +86,7 @@ describe('Settling', () => {
     await system.clock.advance(5000);
     await insertOne(system);
     await write('w1', { job, outcome: { kind: 'released', reason: 'the worker stops' } });
-    expect((await claim(system.ctx(), 'w2', 1)).map(({ seq }) => seq)).toEqual([job.seq]);
+    expect((await take(system, 'w2', 1)).map(({ seq }) => seq)).toEqual([job.seq]);
   });
 
   test.each<[string, Outcome]>([

@@ -91,7 +91,7 @@ function questions(built: Built): Record<string, () => Promise<unknown>> {
 /** Claims the jobs that are due, and gives them back; only the claim is timed. */
 async function claimed(ctx: Context): Promise<number> {
   const start = performance.now();
-  const jobs = await claim(ctx, 'w-bench', DUE);
+  const jobs = await claim(ctx, 'w-bench', DUE, []);
   const took = performance.now() - start;
   if (jobs.length !== DUE) throw new Error(`${jobs.length} jobs were claimed, not ${DUE}.`);
   const outcome = { kind: 'released', reason: 'measured' } as const;

@@ -1,7 +1,7 @@
 import { CLAIM, EDGE, GUARD, plant, SCHEMA, SETTLE, template, unguarded } from './plant.mjs';
 
-const FENCED = "const FENCED = 'jobs.seq = entry.value ->> 0 AND jobs.lease_epoch = entry.value ->> 1'";
-const UNFENCED = "const FENCED = 'jobs.seq = entry.value ->> 0'";
+const FENCED = `jobs.seq = CAST(entry.key AS INTEGER) AND entry.key = jobs.seq || ':' || jobs.lease_epoch`;
+const UNFENCED = 'jobs.seq = CAST(entry.key AS INTEGER)';
 const REDRIVE = 'core/lifecycle/redrive.ts';
 const RETRY = 'core/lifecycle/retry.ts';
 
@@ -20,16 +20,12 @@ export const fences = [
     [EDGE, GUARD, unguarded('claimed')],
     [
       CLAIM,
-      'step(ctx.db, CLAIM, ctx.now(), limit, worker, ctx.settings.LEASE_MS)',
-      `step(ctx.db, CLAIM, ctx.now(), JSON.stringify((await ctx.db.prepare(DUE).bind(ctx.now(), limit)
-         .all<{ seq: number }>()).results.map(({ seq }) => seq)), worker, ctx.settings.LEASE_MS)`,
+      'step(db, CLAIM, time, limit, worker, settings.LEASE_MS)',
+      `step(db, CLAIM, time, JSON.stringify((await db.prepare(DUE).bind(time, limit)
+         .all<{ seq: number }>()).results.map(({ seq }) => seq)), worker, settings.LEASE_MS)`,
     ],
   ),
-  plant('claim that takes again what is in hand', [
-    CLAIM,
-    ' AND seq NOT IN (SELECT value FROM json_each(?2))',
-    ' AND ?2 IS NOT NULL',
-  ]),
+  plant('claim that takes again what is in hand', [CLAIM, 'inHand.get(seq) !== lease_epoch', 'true']),
   plant('heartbeat without the epoch', [
     'core/lifecycle/heartbeat.ts',
     "jobs.lease_epoch = entry.value ->> 1 AND jobs.status = 'running'",
