@@ -124,6 +124,7 @@ export class SqlitePort implements Database {
       refuseForeignSql(sql);
       if (this.#cache.size >= MAX_CACHED) this.#cache.clear();
       compiled = this.db.prepare(sql);
+      if (compiled.reader) compiled.raw();
       this.#cache.set(sql, compiled);
     }
     return compiled;
@@ -134,7 +135,7 @@ export class SqlitePort implements Database {
     const named: Record<string, SqlValue> = {};
     for (let i = 0; i < values.length; i++) named[i + 1] = values[i] as SqlValue;
     const given = values.length > 0 ? [named] : [];
-    const rows = statement.reader ? (statement.all(...given) as Row[]) : [];
+    const rows = statement.reader ? asObjects<Row>(statement, statement.all(...given) as SqlValue[][]) : [];
     if (!statement.reader) this.changes += statement.run(...given).changes;
     else if (!statement.readonly) this.changes += rows.length;
     return rows;
@@ -179,6 +180,20 @@ export class BoundStatement implements Statement {
   async first<Row = Record<string, unknown>>(): Promise<Row | null> {
     return (await this.all<Row>()).results[0] ?? null;
   }
+}
+
+const columns = new WeakMap<Sqlite.Statement, string[]>();
+
+/** Rows as objects. better-sqlite3 makes them, too, but looks up the name of each column for each row: half as fast. */
+function asObjects<Row>(statement: Sqlite.Statement, rows: readonly SqlValue[][]): Row[] {
+  const names = columns.get(statement) ?? statement.columns().map(({ name }) => name);
+  columns.set(statement, names);
+  const blank: Record<string, SqlValue> = Object.fromEntries(names.map((name) => [name, null]));
+  return rows.map((values) => {
+    const row = { ...blank };
+    for (let i = 0; i < names.length; i++) row[names[i] as string] = values[i] as SqlValue;
+    return row as Row;
+  });
 }
 
 function refuseForeignSql(sql: string): void {

@@ -21,21 +21,17 @@ export interface Claimed {
 const CLAIMED_COLUMNS =
   'seq, id, owner_id, task_type, payload, priority, retries, max_retries, run_at, timeout_ms, lease_epoch';
 
-// Highest priority first, then run_at, then insertion. One seek for each priority in use, so jobs of a high
-// priority that are not due yet cost nothing; it stops at the priority that fills the set.
+// Highest priority first, then run_at, then insertion: the order in which the loops go, down the priorities in use and
+// for each along its part of the index. Written out as ORDER BY it would be sorted, and all that is due read for it. A
+// priority costs one seek, so jobs of a high one that are not due yet cost nothing.
 export const DUE = `
-  WITH RECURSIVE level (priority, found) AS (
-    SELECT max(priority), 0 FROM jobs WHERE status = 'pending'
+  WITH RECURSIVE level (priority) AS NOT MATERIALIZED (
+    SELECT max(priority) FROM jobs WHERE status = 'pending'
     UNION ALL
-    SELECT
-      (SELECT max(priority) FROM jobs WHERE status = 'pending' AND priority < level.priority),
-      found + (SELECT count(*) FROM (
-        SELECT 1 FROM jobs WHERE status = 'pending' AND priority = level.priority AND run_at <= ?1 LIMIT ?2))
-    FROM level WHERE level.priority IS NOT NULL AND found < ?2)
-  SELECT due.seq FROM level JOIN jobs AS due ON due.seq IN (
-    SELECT seq FROM jobs WHERE status = 'pending' AND priority = level.priority AND run_at <= ?1
-    ORDER BY run_at, seq LIMIT ?2)
-  ORDER BY due.priority DESC, due.run_at, due.seq LIMIT ?2`;
+    SELECT (SELECT max(priority) FROM jobs WHERE status = 'pending' AND priority < level.priority)
+    FROM level WHERE level.priority IS NOT NULL)
+  SELECT due.seq FROM level CROSS JOIN jobs AS due INDEXED BY jobs_due
+  WHERE due.status = 'pending' AND due.priority = level.priority AND due.run_at <= ?1 LIMIT ?2`;
 
 const CLAIM = edge({
   event: 'claimed',

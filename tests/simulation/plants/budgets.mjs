@@ -6,6 +6,11 @@ const REDRIVE = 'core/lifecycle/redrive.ts';
 const BUCKET = 'core/access/rate-limit.ts';
 const TICK = 'core/http/tick.ts';
 
+const LEVELS = `AS NOT MATERIALIZED (
+    SELECT max(priority) FROM jobs WHERE status = 'pending'
+    UNION ALL
+    SELECT (SELECT max(priority) FROM jobs WHERE status = 'pending' AND priority < level.priority)`;
+
 /** Bugs of budgets, of time, and of what keeps the system going. */
 export const budgets = [
   plant(
@@ -22,8 +27,8 @@ export const budgets = [
     'set: FRESH',
   ]),
   plant('redrive before its time', [REDRIVE, 'AND buried.finished_at <= ?1 - ?4', 'AND ?4 >= 0']),
-  plant('claim before run_at', [CLAIM, 'priority = level.priority AND run_at <= ?1\n', 'priority = level.priority\n']),
-  plant('claim out of order', [CLAIM, 'ORDER BY due.priority DESC, due.run_at', 'ORDER BY due.priority, due.run_at']),
+  plant('claim before run_at', [CLAIM, ' AND due.run_at <= ?1 LIMIT ?2', ' LIMIT ?2']),
+  plant('claim out of order', [CLAIM, LEVELS, LEVELS.replaceAll('max(', 'min(').replace('<', '>')]),
   plant('backoff without its bound', [
     'core/lifecycle/backoff.ts',
     'return Math.min(BACKOFF_MAX_MS, Math.max(',
