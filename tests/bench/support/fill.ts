@@ -61,6 +61,6 @@ export function fill(db: Sqlite.Database, count: number, now: number): void {
     db.exec(MARK);
     for (const { sql } of indexes) db.exec(sql);
   })();
-  db.pragma('cache_size = -65536');
+  db.pragma('cache_size = -32768');
   db.pragma('wal_checkpoint(TRUNCATE)');
 }
