@@ -40,14 +40,17 @@ export async function send(
     response = await fetch(new URL(path, base), { ...init, method, headers });
   } catch (error) {
     const { cause, message } = error as Error & { cause?: Error };
-    throw new CliError(exit.failure, `${base} does not answer: ${cause?.message || message}.`);
+    const hint = 'Is it started (npm start, npm run dev), and is the address right (--url, ESCAPEMENT_URL)?';
+    throw new CliError(exit.failure, `${base} does not answer: ${cause?.message || message}. ${hint}`);
   }
-  if (!response.ok) throw await problemOf(response);
+  if (!response.ok) throw await problemOf(response, path);
   return response;
 }
 
-async function problemOf(response: Response): Promise<CliError> {
+async function problemOf(response: Response, path: string): Promise<CliError> {
   const problem = (await response.json().catch(() => ({}))) as { title?: string; detail?: string };
+  if (path.startsWith('/__emulator') && problem.detail === 'No route has this path.')
+    return new CliError(exit.notFound, 'This system has no powers of the emulator: start it with npm run dev.');
   const said = [problem.title, problem.detail].filter(Boolean).join(': ') || 'no reason given';
   const hint = response.status === 401 ? ' (set ESCAPEMENT_TOKEN, or give --token)' : '';
   return new CliError(codeOf(response.status), `${response.status} ${said}${hint}`);
