@@ -200,6 +200,9 @@ describe.skipIf(!browserPath)('In a browser', () => {
 
     const hers = await opened({}, token);
     await hers.getByText('There are no jobs yet.').waitFor();
+    // Plots show what others do as well.
+    await hers.getByText('You see your own jobs.').waitFor();
+    expect(await hers.locator('.plots').count()).toBe(0);
     expect(await hers.getByRole('link', { name: 'Users' }).count()).toBe(0);
     await tab.close();
 
