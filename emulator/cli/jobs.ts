@@ -99,7 +99,9 @@ function list(group: Command): void {
 const short = (value: unknown): unknown =>
   typeof value === 'string' && value.length > 60 ? `${value.slice(0, 59)}…` : value;
 
+/** Time between two looks: soon at first, and then no more often than a fraction of the default rate limit lasts. */
 const LOOK_MS = 250;
+const MOST_LOOK_MS = 2000;
 const getExamples = `
 Examples:
   $ escapement jobs get 01a0… --wait
@@ -113,11 +115,19 @@ function get(group: Command): void {
     .option('--wait-for <status>', 'until it has this status, or has ended; exit code 1 unless it has this one', oneOf)
     .addHelpText('after', getExamples)
     .action(async (id: string, options: Options) => {
-      const read = (): Promise<Job> => call(options, 'GET', `/v1/jobs/${encodeURIComponent(id)}`);
-      let job = await read();
       const wanted = options.waitFor ?? (options.wait && 'done');
+      const asked = { ...options, patient: wanted !== undefined };
+      const read = (): Promise<Job> => call(asked, 'GET', `/v1/jobs/${encodeURIComponent(id)}`);
+      let job = await read();
+      let said = '';
+      let look = LOOK_MS;
       while (wanted && ![wanted, 'done', 'cancelled', 'dlq'].includes(job.status)) {
-        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+        // It may take hours: whoever sits before it should know.
+        if (process.stderr.isTTY && job.status !== said)
+          process.stderr.write(job.status === 'running' ? 'running\n' : `${job.status}, due at ${job.run_at}\n`);
+        said = job.status;
+        await new Promise((resolve) => setTimeout(resolve, look));
+        look = Math.min(MOST_LOOK_MS, look * 1.2);
         job = await read();
       }
       show(options, job);

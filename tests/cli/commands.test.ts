@@ -1,6 +1,7 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { root } from '../support/build.ts';
 import { cleanUp, freePort, Server, tempFolder } from '../support/server.ts';
@@ -115,6 +116,17 @@ test('a bin, a fault, the ticks, the mailbox and the requests are in reach of th
   expect(await json(again)).toMatchObject({ status: 201, body: { task_type: 'sleep' } });
 });
 
+test('the log is followed, a JSON object a line, until somebody has seen enough', async () => {
+  const env = { ...process.env, ESCAPEMENT_URL: server.url, ESCAPEMENT_TOKEN: ADMIN };
+  const args = [join(root, 'emulator/escapement.mjs'), 'logs', '--follow', '--event', 'scheduled', '--json'];
+  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  await lines.next();
+  const { id } = await server.schedule('sleep', { ms: 0 });
+  for (let line = ''; !line.includes(id); ) line = (await lines.next()).value as string;
+  child.kill();
+});
+
 test('waiting for a status ends with it, or with the end of the job', async () => {
   const { id } = await json(['jobs', 'add', 'sleep', '{ "ms": 0 }']);
   expect((await escapement(['jobs', 'get', id, '--wait-for', 'failed'])).code).toBe(1);
@@ -122,10 +134,17 @@ test('waiting for a status ends with it, or with the end of the job', async () =
   expect((await escapement(['jobs', 'get', id, '--wait-for', 'ended'])).code).toBe(2);
 });
 
-test('a system without the emulator says how to start one that has it', async () => {
-  const plain = await Server.start();
+test('a system without the emulator says how to start one that has it; its rate limit is waited for', async () => {
+  const plain = await Server.start({ env: { RL_CAPACITY: '3', RL_WINDOW_MS: '3000' } });
   const said = await escapement(['time', 'show'], { env: { ESCAPEMENT_URL: plain.url } });
   expect(said).toMatchObject({ code: 3, stdout: '', stderr: expect.stringContaining('npm run dev') });
+  const env = { ESCAPEMENT_URL: plain.url };
+  const { stdout } = await escapement(['jobs', 'add', 'sleep', '{ "ms": 0 }', '--delay', '3s'], { env });
+  const [waited, report] = await Promise.all([
+    escapement(['jobs', 'get', stdout.trim(), '--wait'], { env }),
+    escapement(['jobs', 'get', stdout.trim(), '--wait-for', 'done'], { env }),
+  ]);
+  expect([waited.code, waited.stderr, report.code]).toEqual([0, '', 0]);
   await plain.stop();
 });
 
