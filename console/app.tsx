@@ -1,7 +1,10 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { signedIn, signOut, whenSignedOut } from './api.ts';
+import { Flags } from './emulator/flags.tsx';
 import { EmulatorPage } from './emulator/page.tsx';
+import { usePolledState } from './emulator/poll.ts';
 import { emulator, learnEmulator } from './emulator/state.ts';
+import { shortId } from './format.ts';
 import { connection, startLive } from './live.ts';
 import { learnRole, role } from './me.ts';
 import { JobPage } from './pages/job.tsx';
@@ -45,7 +48,7 @@ function Shell() {
   const place = usePlace();
   const mine = useStore(role);
   const powers = useStore(emulator);
-  const [at = ''] = place.path;
+  const [at = '', id] = place.path;
   const tabs: Tab[] = [
     { at: '', name: 'Overview', hash: '#/' },
     { at: 'jobs', name: 'Jobs', hash: '#/jobs' },
@@ -56,8 +59,10 @@ function Shell() {
   ];
   const title = tabs.find((tab) => tab.at === at)?.name;
   useEffect(() => {
-    document.title = title ? `${title} · Escapement` : 'Escapement';
-  }, [title]);
+    document.title = [at === 'jobs' && id && `Job ${shortId(id)}`, title, 'Escapement'].filter(Boolean).join(' · ');
+  }, [title, at, id]);
+  usePolledState();
+  useArrival(`${at}/${id ?? ''}`);
   return (
     <div class="shell">
       <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>
@@ -79,12 +84,25 @@ function Shell() {
           </button>
         </div>
       </header>
+      {powers && at !== 'emulator' && <Flags state={powers} />}
       <main id="main" tabIndex={-1}>
         <Page place={place} />
       </main>
       <Said />
     </div>
   );
+}
+
+/** A new page begins at its top; where the focus went with the page before, it goes to this one. */
+function useArrival(page: string): void {
+  const before = useRef(page);
+  useEffect(() => {
+    document.querySelector('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+    if (before.current === page) return;
+    before.current = page;
+    scrollTo(0, 0);
+    if (document.activeElement === document.body) document.getElementById('main')?.focus();
+  }, [page]);
 }
 
 const words = { live: 'Live', connecting: 'Connecting', offline: 'Not reached' };
@@ -103,7 +121,7 @@ function Page({ place: { path, search } }: { place: Place }) {
   const [first = '', second] = path;
   if (first === '') return <Overview />;
   if (first === 'jobs') return second ? <JobPage key={second} id={second} /> : <JobsPage key="jobs" search={search} />;
-  if (first === 'schedule') return <SchedulePage />;
+  if (first === 'schedule') return <SchedulePage key={String(search)} search={search} />;
   if (first === 'logs') return <LogsPage />;
   if (first === 'users') return <UsersPage />;
   if (first === 'emulator') return <EmulatorPage />;

@@ -16,6 +16,10 @@ export function ago(ms: number): string {
   return ms > 0 ? `${whole} ago` : `in ${whole}`;
 }
 
+/** How far a clock is from the real time. */
+export const ahead = (ms: number): string =>
+  Math.abs(ms) < 1000 ? 'the real time' : `${ago(-Math.abs(ms)).replace('in ', '')} ${ms > 0 ? 'ahead' : 'behind'}`;
+
 const day = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric' });
 const two = (n: number) => String(n).padStart(2, '0');
 

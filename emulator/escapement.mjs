@@ -9,7 +9,11 @@ const main = join(root, 'dist/emulator/main.mjs');
 
 if (!isBuilt(root)) {
   const { bundleEmulator } = await import('./bundle.mjs');
-  await bundleEmulator(root);
+  await bundleEmulator(root).catch((error) => {
+    // esbuild has said where the sources are broken; a stack of its own helps nobody.
+    if (!error.errors) console.error(error.message);
+    process.exit(1);
+  });
 }
 const { run } = await import(main);
 await run(process.argv);

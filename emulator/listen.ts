@@ -51,11 +51,16 @@ export function urlOf(server: Server, { HOST }: Settings): string {
 
 const CLOSE_WITHIN_MS = 6000;
 
+const LOOK_MS = 50;
+
 /** Stops listening and lets requests under way end, for a while. */
 export async function closeGently(server: Server): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve));
-  server.closeIdleConnections();
+  // A page that watches asks anew on its connection when an answer has ended: that one is the last.
+  server.prependListener('request', (_, response) => response.setHeader('connection', 'close'));
+  const looks = setInterval(() => server.closeIdleConnections(), LOOK_MS);
   const timer = setTimeout(() => server.closeAllConnections(), CLOSE_WITHIN_MS);
   await closed;
+  clearInterval(looks);
   clearTimeout(timer);
 }

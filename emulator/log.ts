@@ -12,7 +12,7 @@ function unhurried() {
 /** Writes log lines to standard output: one JSON object a line, or coloured text on a terminal. */
 export function makeLogger(level: string): Logger {
   const stream = process.stdout.isTTY
-    ? pretty({ colorize: true, sync: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' })
+    ? pretty({ colorize: true, sync: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname', singleLine: true })
     : undefined;
   const options = {
     level,

@@ -5,16 +5,18 @@ import { backup } from './cli/backup.ts';
 import { build } from './cli/build.ts';
 import { CliError, exit } from './cli/errors.ts';
 import { exec } from './cli/exec.ts';
+import { inbox } from './cli/inbox.ts';
 import { jobs } from './cli/jobs.ts';
 import { logs } from './cli/logs.ts';
 import { migrate } from './cli/migrate.ts';
+import { power } from './cli/power.ts';
 import { report } from './cli/report.ts';
 import { start } from './cli/start.ts';
 import { state } from './cli/state.ts';
 import { time } from './cli/time.ts';
 import { users } from './cli/users.ts';
 
-const groups = [start, build, migrate, backup, jobs, report, logs, users, state, time, exec];
+const groups = [start, build, migrate, backup, jobs, report, logs, users, state, time, power, inbox, exec];
 
 const after = `
 Exit codes: 0 it worked, 1 it failed, 2 the command line is wrong, 3 there is no such thing, 4 it was refused.`;

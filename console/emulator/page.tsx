@@ -2,7 +2,6 @@ import { time } from '../format.ts';
 import { Card, Empty, Json, PageHead } from '../parts/bits.tsx';
 import { useStore } from '../store.ts';
 import { Faults } from './faults.tsx';
-import { usePolledState } from './poll.ts';
 import { Bins, Mailbox } from './post.tsx';
 import { Requests } from './requests.tsx';
 import { type EmulatorState, emulator } from './state.ts';
@@ -11,7 +10,6 @@ import { Switches, Time } from './time.tsx';
 /** What only the emulator has: power over time, ticks, faults, and what went out. */
 export function EmulatorPage() {
   const state = useStore(emulator);
-  usePolledState();
   if (!state)
     return (
       <Empty title="This is no emulator.">

@@ -24,11 +24,11 @@ export function useItems<Item>(path: string): [Item[], () => void] {
   return [items, look];
 }
 
-/** Looks at the emulator's state while its page is shown. */
+/** Looks at the emulator's state again and again, where there is one: the command line may change it as well. */
 export function usePolledState(): void {
   useEffect(() => {
     const timer = setInterval(() => {
-      if (!document.hidden) void learnEmulator();
+      if (emulator.value && !document.hidden) void learnEmulator();
     }, EVERY_MS);
     return () => clearInterval(timer);
   }, []);

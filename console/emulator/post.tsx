@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { useNow } from '../clock.ts';
 import { Card, Copy, Empty, Json, When } from '../parts/bits.tsx';
 import { Dialog } from '../parts/dialog.tsx';
@@ -74,10 +74,12 @@ interface Bin {
   url: string;
   status: number;
   delay_ms: number;
+  headers?: Record<string, string>;
   requests: number;
 }
 
 interface Received {
+  id: string;
   at: string;
   method: string;
   path: string;
@@ -88,19 +90,35 @@ interface Received {
 /** Receivers for webhooks that answer as they are told. */
 export function Bins() {
   const [bins] = useItems<Bin>('bins');
-  const [form, setForm] = useState({ name: 'hook', status: '200', delay_ms: '0' });
+  const [form, setForm] = useState({ name: 'hook', status: '200', delay_ms: '0', retry_after: '' });
   const [open, setOpen] = useState<string | null>(null);
+  const element = useRef<HTMLFormElement>(null);
   const change = (name: keyof typeof form) => (event: { currentTarget: { value: string } }) =>
     setForm({ ...form, [name]: event.currentTarget.value });
   const submit = (event: Event) => {
     event.preventDefault();
-    const answer = { status: Number(form.status), delay_ms: Number(form.delay_ms) };
+    const headers = form.retry_after ? { 'retry-after': form.retry_after } : undefined;
+    const answer = { status: Number(form.status), delay_ms: Number(form.delay_ms), headers };
     void tryPower('PUT', `bins/${encodeURIComponent(form.name)}`, answer, `${form.name} answers ${form.status} now.`);
+  };
+  const edit = (bin: Bin) => {
+    const { name, status, delay_ms } = bin;
+    setForm({ name, status: String(status), delay_ms: String(delay_ms), retry_after: retryAfter(bin) });
+    element.current?.querySelector<HTMLInputElement>('[name=status]')?.focus();
   };
   return (
     <Card title="Webhook bins">
-      <form class="power-row" onSubmit={submit}>
-        <input aria-label="Name" name="bin" required maxLength={64} value={form.name} onInput={change('name')} />
+      <form class="power-row" ref={element} onSubmit={submit}>
+        <input
+          aria-label="Name"
+          name="bin"
+          required
+          maxLength={64}
+          pattern="[A-Za-z0-9_.\-]+"
+          title="letters, digits, _, . and -"
+          value={form.name}
+          onInput={change('name')}
+        />
         <label>
           answers{' '}
           <input
@@ -117,6 +135,18 @@ export function Bins() {
           after <input name="delay" type="number" min={0} required value={form.delay_ms} onInput={change('delay_ms')} />{' '}
           ms
         </label>
+        <label>
+          Retry-After{' '}
+          <input
+            name="retry_after"
+            type="number"
+            min={0}
+            placeholder="none"
+            value={form.retry_after}
+            onInput={change('retry_after')}
+          />{' '}
+          s
+        </label>
         <button type="submit">Set</button>
       </form>
       {bins.length === 0 ? (
@@ -129,11 +159,20 @@ export function Bins() {
               <span>
                 answers {bin.status}
                 {bin.delay_ms > 0 && ` after ${bin.delay_ms} ms`}
+                {retryAfter(bin) && `, Retry-After ${retryAfter(bin)} s`}
               </span>
               <button type="button" class="link end" onClick={() => setOpen(bin.name)}>
                 {bin.requests} received
               </button>
               <Copy text={bin.url} label="the address" />
+              <span class="bin-actions">
+                <button type="button" class="link" onClick={() => edit(bin)}>
+                  Change
+                </button>
+                <a href={`#/schedule?${new URLSearchParams({ task_type: 'webhook', url: bin.url })}`}>
+                  Schedule a webhook to it
+                </a>
+              </span>
             </li>
           ))}
         </ul>
@@ -142,6 +181,8 @@ export function Bins() {
     </Card>
   );
 }
+
+const retryAfter = ({ headers }: Bin): string => headers?.['retry-after'] ?? '';
 
 function Contents({ name, onClose }: { name: string; onClose(): void }) {
   const now = useNow();
@@ -155,7 +196,7 @@ function Contents({ name, onClose }: { name: string; onClose(): void }) {
     <Dialog title={`What ${name} received`} onClose={onClose}>
       {received.length === 0 && <Empty title="Nothing yet." />}
       {received.slice(0, 20).map((one) => (
-        <details key={`${one.at}${one.headers['webhook-id']}`}>
+        <details key={one.id}>
           <summary>
             {one.method} <code>{one.headers['webhook-id']}</code> <When at={one.at} now={now} />
           </summary>

@@ -1,4 +1,4 @@
-import { get, send } from '../api.ts';
+import { ApiError, get, send } from '../api.ts';
 import { clock } from '../clock.ts';
 import { Store } from '../store.ts';
 
@@ -20,7 +20,9 @@ export async function learnEmulator(): Promise<void> {
   try {
     const response = await send('GET', '/__emulator/state');
     take((await response.json()) as EmulatorState);
-  } catch {
+  } catch (error) {
+    // One that does not answer just now, as when it is started again, is still an emulator.
+    if (error instanceof ApiError && (error.status === 0 || error.status >= 500)) return;
     emulator.set(null);
     clock.hold(null);
   }

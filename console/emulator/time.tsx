@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import { useNow } from '../clock.ts';
-import { ago, shortId } from '../format.ts';
+import { ago, ahead, shortId } from '../format.ts';
 import { Card, Empty } from '../parts/bits.tsx';
 import { tryPower, useItems } from './poll.ts';
 import type { EmulatorState } from './state.ts';
@@ -26,16 +26,19 @@ export function Time({ state }: { state: EmulatorState }) {
   const [amount, setAmount] = useState('1');
   const [unit, setUnit] = useState<keyof typeof units>('h');
   const [agenda] = useItems<Coming>('agenda');
-  const act = (action: string, ms?: number) =>
-    tryPower(
-      'POST',
-      'time',
-      { action, ...(ms !== undefined && { ms }) },
-      action === 'freeze' ? 'The clock stands.' : '',
-    );
+  const [moving, setMoving] = useState(false);
+  const act = async (action: string, ms?: number) => {
+    setMoving(true);
+    const body = { action, ...(ms !== undefined && { ms }) };
+    await tryPower('POST', 'time', body, action === 'freeze' ? 'The clock stands.' : '');
+    setMoving(false);
+  };
   const shown = new Date(now);
   return (
-    <Card title="Time" aside={<span class="faint">{state.frozen ? 'frozen' : ahead(state.offset_ms)}</span>}>
+    <Card
+      title="Time"
+      aside={<span class="faint">{moving ? 'moving…' : state.frozen ? 'frozen' : ahead(state.offset_ms)}</span>}
+    >
       <p class="clock">
         <time dateTime={shown.toISOString()}>{shown.toISOString().replace('T', ' ').slice(0, 19)}</time>
       </p>
@@ -43,17 +46,14 @@ export function Time({ state }: { state: EmulatorState }) {
         <button type="button" aria-pressed={state.frozen} onClick={() => act(state.frozen ? 'resume' : 'freeze')}>
           {state.frozen ? 'Let it run' : 'Freeze'}
         </button>
-        <button type="button" onClick={() => act('step', 1000)}>
+        <button type="button" disabled={moving} onClick={() => act('step', 1000)}>
           Step 1 s
         </button>
         {jumps.map(({ name, ms }) => (
-          <button key={name} type="button" onClick={() => act('jump', ms)}>
+          <button key={name} type="button" disabled={moving} onClick={() => act('jump', ms)}>
             {name}
           </button>
         ))}
-        <button type="button" class="primary" disabled={agenda.length === 0} onClick={() => act('next')}>
-          To the next event
-        </button>
       </div>
       <form
         class="power-row"
@@ -77,17 +77,28 @@ export function Time({ state }: { state: EmulatorState }) {
             <option key={name}>{name}</option>
           ))}
         </select>
-        <button type="submit">Jump ahead</button>
+        <button type="submit" disabled={moving}>
+          Jump ahead
+        </button>
       </form>
-      <h3>Agenda</h3>
+      <div class="card-head">
+        <h3>Agenda</h3>
+        <button
+          type="button"
+          class="small primary"
+          disabled={moving || agenda.length === 0}
+          onClick={() => act('next')}
+        >
+          To the next event
+        </button>
+      </div>
       {agenda.length === 0 ? (
         <Empty title="Nothing is to come.">Jobs that wait, leases and retries stand here.</Empty>
       ) : (
         <ol class="lines">
           {agenda.slice(0, 12).map((item) => (
             <li key={`${item.at}${item.kind}${item.job_id}`}>
-              <span>{item.text}</span>
-              {item.job_id && <a href={`#/jobs/${item.job_id}`}>{shortId(item.job_id)}</a>}
+              <Sentence item={item} />
               <time class="end faint" dateTime={item.at} title={item.at}>
                 {ago(now - Date.parse(item.at))}
               </time>
@@ -99,7 +110,20 @@ export function Time({ state }: { state: EmulatorState }) {
   );
 }
 
-const ahead = (ms: number): string => (Math.abs(ms) < 1000 ? 'the real time' : `${ago(-ms).replace('in ', '')} ahead`);
+/** What will happen, in which the job is a link. */
+function Sentence({ item: { text, job_id } }: { item: Coming }) {
+  if (!job_id) return <span>{text}</span>;
+  const [before, after] = text.split(job_id);
+  return (
+    <span>
+      {before}
+      <a href={`#/jobs/${job_id}`} title={job_id}>
+        {shortId(job_id)}
+      </a>
+      {after}
+    </span>
+  );
+}
 
 /** What runs by itself, and what is run by hand. */
 export function Switches({ state }: { state: EmulatorState }) {

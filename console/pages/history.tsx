@@ -45,7 +45,7 @@ export function History({ fresh }: { fresh: News | null }) {
       <Card title="History" aside={choose}>
         {error && <p class="error">{error}</p>}
         {value && value.items.length < 2 ? (
-          <Empty title="The history begins with the second snapshot.">
+          <Empty title="There are not two snapshots in this time yet.">
             The coordinator takes one a minute, and keeps it for DUMP_RETENTION_DAYS.
           </Empty>
         ) : (
@@ -62,8 +62,8 @@ function Plots({ items }: { items: Snapshot[] }) {
   return (
     <div class="plots">
       <Plot title="Throughput" times={times} series={throughput} format={rate} />
-      <Plot title="Latency" times={times} series={latency} format={short} />
-      <Plot title="Backlog" times={times} series={backlog} format={whole} />
+      <Plot title="Latency" times={times} series={latency} format={short} least={1} />
+      <Plot title="Backlog" times={times} series={backlog} format={whole} least={1} />
     </div>
   );
 }

@@ -37,6 +37,9 @@ export function Overview() {
       </ul>
       {fresh && <Waiting fresh={fresh} />}
       {mine === 'admin' && <History fresh={fresh} />}
+      {mine === 'user' && (
+        <p class="notice">You see your own jobs. The history of the whole system, in plots, is for admins.</p>
+      )}
       <div class="columns">
         <Card title="By task type">{fresh && <Matrix fresh={fresh} />}</Card>
         <Card title="Happening now" aside={<a href="#/logs">All logs</a>}>

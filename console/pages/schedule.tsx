@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { call, wordsOf } from '../api.ts';
 import { useLoad } from '../load.ts';
-import { Card, PageHead, say } from '../parts/bits.tsx';
+import { Card, PageHead, Prose, say } from '../parts/bits.tsx';
 import { ErrorLine } from '../parts/dialog.tsx';
 import { type Entries, entriesOf, payloadOf, SchemaForm } from '../parts/schema-form.tsx';
 import { go } from '../router.ts';
@@ -14,10 +14,10 @@ const options = [
   { name: 'timeout_ms', label: 'Timeout, ms', min: 1, max: 86_400_000, placeholder: 'the default' },
 ] as const;
 
-/** A form for a job, made from the schema of the chosen task, which begins as its example. */
-export function SchedulePage() {
+/** A form for a job, made from the schema of the chosen task. It begins as the task's example, or as the address says. */
+export function SchedulePage({ search }: { search: URLSearchParams }) {
   const { value, error } = useLoad<{ items: TaskInfo[] }>('/v1/tasks');
-  const [chosen, setChosen] = useState('');
+  const [chosen, setChosen] = useState(search.get('task_type') ?? '');
   const task = value?.items.find(({ type }) => type === chosen) ?? value?.items[0];
   return (
     <>
@@ -37,19 +37,24 @@ export function SchedulePage() {
                   onChange={() => setChosen(type)}
                 />
                 <b>{type}</b>
-                <small>{summary}</small>
+                <small>
+                  <Prose text={summary} />
+                </small>
               </label>
             ))}
           </fieldset>
-          <TaskForm key={task.type} task={task} />
+          <TaskForm key={task.type} task={task} given={task.type === search.get('task_type') ? search : undefined} />
         </>
       )}
     </>
   );
 }
 
-function TaskForm({ task }: { task: TaskInfo }) {
-  const [entries, setEntries] = useState<Entries>(() => entriesOf(task.payload, task.example));
+function TaskForm({ task, given }: { task: TaskInfo; given?: URLSearchParams | undefined }) {
+  const [entries, setEntries] = useState<Entries>(() => {
+    const example = entriesOf(task.payload, task.example);
+    return Object.fromEntries(Object.entries(example).map(([name, value]) => [name, given?.get(name) ?? value]));
+  });
   const [raw, setRaw] = useState<string | null>(null);
   const [more, setMore] = useState<Record<string, string>>({});
   const [error, setError] = useState('');

@@ -52,9 +52,10 @@ export function SignIn({ why, onDone }: { why: string; onDone(): void }) {
           {busy ? 'Signing in…' : 'Sign in'}
         </button>
         <p class="faint">
-          The first <code>npm start</code> prints the token of an admin. It is kept in this tab only, until you sign out
-          or close it.
+          The first <code>npm start</code> prints an admin’s token, once; an admin makes those of others. Is it lost?
+          Start with <code>BOOTSTRAP_ADMIN_TOKEN</code> set to one of your own.
         </p>
+        <p class="faint">This tab keeps the token until you sign out or close it.</p>
       </form>
     </main>
   );

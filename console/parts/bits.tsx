@@ -21,6 +21,11 @@ export const When = ({ at, now }: { at: string | null; now: number }) =>
     </time>
   );
 
+/** A text in which what stands between backticks is code, as people write it. */
+export const Prose = ({ text }: { text: string }) => (
+  <>{text.split('`').map((part, i) => (i % 2 === 1 ? <code key={`${i}${part}`}>{part}</code> : part))}</>
+);
+
 /** A text that can be copied with a button. */
 export function Copy({ text, label }: { text: string; label: string }) {
   const [copied, setCopied] = useState(false);

@@ -15,13 +15,19 @@ interface PlotProps {
   times: number[];
   series: Series[];
   format(value: number): string;
+  /** The least that two lines of the grid are apart. */
+  least?: number;
 }
 
+/** Steps of the grid, in any unit. */
+const steps = Array.from({ length: 60 }, (_, i) => ([1, 2, 5][i % 3] as number) * 10 ** (Math.floor(i / 3) - 4));
+/** Steps of the grid over time, in seconds. */
+const minutes = [1, 2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440, 2880].map((n) => n * 60);
 const HEIGHT = 150;
 const dark = matchMedia('(prefers-color-scheme: dark)');
 
 /** Lines over time, on a canvas; what they end in is said in words beside it. */
-export function Plot({ title, times, series, format }: PlotProps) {
+export function Plot({ title, times, series, format, least = 0 }: PlotProps) {
   const place = useRef<HTMLDivElement>(null);
   useEffect(() => {
     const element = place.current;
@@ -29,7 +35,11 @@ export function Plot({ title, times, series, format }: PlotProps) {
     let plot: Uplot | undefined;
     const draw = () => {
       plot?.destroy();
-      plot = new Uplot(optionsOf(element, series, format), [times, ...series.map(({ values }) => values)], element);
+      plot = new Uplot(
+        optionsOf(element, series, format, least),
+        [times, ...series.map(({ values }) => values)],
+        element,
+      );
     };
     const resized = new ResizeObserver(() => plot?.setSize({ width: element.clientWidth, height: HEIGHT }));
     draw();
@@ -40,7 +50,7 @@ export function Plot({ title, times, series, format }: PlotProps) {
       dark.removeEventListener('change', draw);
       plot?.destroy();
     };
-  }, [times, series, format]);
+  }, [times, series, format, least]);
   return (
     <figure class="plot">
       <figcaption>
@@ -70,7 +80,12 @@ function timeOf(seconds: number): string {
   return clock === '00:00' ? `${at.getDate()}.${at.getMonth() + 1}.` : clock;
 }
 
-function optionsOf(element: HTMLElement, series: Series[], format: (value: number) => string): Uplot.Options {
+function optionsOf(
+  element: HTMLElement,
+  series: Series[],
+  format: (value: number) => string,
+  least: number,
+): Uplot.Options {
   const style = getComputedStyle(element);
   const colour = (name: string) => style.getPropertyValue(name).trim();
   const axis = {
@@ -87,8 +102,15 @@ function optionsOf(element: HTMLElement, series: Series[], format: (value: numbe
     cursor: { points: { size: 6 }, y: false, drag: { x: false, y: false } },
     scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.15 : 1] } },
     axes: [
-      { ...axis, size: 26, space: 64, values: (_, ticks) => ticks.map(timeOf) },
-      { ...axis, size: 54, space: 34, values: (_, ticks) => ticks.map(format) },
+      // Labels tell minutes apart, and no less.
+      { ...axis, size: 26, space: 64, incrs: minutes, values: (_, ticks) => ticks.map(timeOf) },
+      {
+        ...axis,
+        size: 54,
+        space: 34,
+        incrs: steps.filter((step) => step >= least),
+        values: (_, ticks) => ticks.map(format),
+      },
     ],
     series: [
       {},

@@ -7,7 +7,8 @@ const BURY = edge({
   to: 'dlq',
   level: 'error',
   where: `jobs.seq IN (
-    SELECT seq FROM jobs WHERE status = 'failed' AND run_at <= ?1 AND (retries > max_retries OR permanent = 1)
+    SELECT seq FROM jobs INDEXED BY jobs_failed
+    WHERE status = 'failed' AND run_at <= ?1 AND (retries > max_retries OR permanent = 1)
     ORDER BY run_at LIMIT ?2)`,
   message: 'jobs.error',
 });

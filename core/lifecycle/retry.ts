@@ -6,7 +6,8 @@ const RETRY = edge({
   from: 'failed',
   to: 'pending',
   where: `jobs.seq IN (
-    SELECT seq FROM jobs WHERE status = 'failed' AND run_at <= ?1 AND retries <= max_retries AND permanent = 0
+    SELECT seq FROM jobs INDEXED BY jobs_failed
+    WHERE status = 'failed' AND run_at <= ?1 AND retries <= max_retries AND permanent = 0
     ORDER BY run_at LIMIT ?2)`,
 });
 

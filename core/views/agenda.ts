@@ -29,7 +29,7 @@ const AGENDA = `
       ORDER BY run_at LIMIT ?2)
     UNION ALL SELECT * FROM (
       SELECT run_at, CASE WHEN retries > max_retries OR permanent = 1 THEN 'bury' ELSE 'retry' END, seq
-      FROM jobs WHERE status = 'failed' AND run_at > ?1 ORDER BY run_at LIMIT ?2)
+      FROM jobs INDEXED BY jobs_failed WHERE status = 'failed' AND run_at > ?1 ORDER BY run_at LIMIT ?2)
     UNION ALL SELECT lease_until, 'lease', seq FROM jobs WHERE status = 'running' AND lease_until > ?1
     UNION ALL SELECT started_at + coalesce(timeout_ms, ?3), 'deadline', seq FROM jobs
       WHERE status = 'running' AND lease_until > ?1 AND started_at + coalesce(timeout_ms, ?3) > ?1

@@ -5,6 +5,8 @@ export interface ClientOptions {
   url?: string;
   token?: string;
   json?: boolean;
+  /** Whether to wait where the rate limit leaves no request, as who asks again and again does. */
+  patient?: boolean;
 }
 
 /** The options of every command that talks to a system. */
@@ -26,11 +28,12 @@ export async function call(options: ClientOptions, method: string, path: string,
 
 /** Calls the API; its answer as it came. */
 export async function send(
-  { url, token }: ClientOptions,
+  options: ClientOptions,
   method: string,
   path: string,
   init: RequestInit = {},
 ): Promise<Response> {
+  const { url, token, patient } = options;
   const base = (url ?? process.env.ESCAPEMENT_URL) || 'http://127.0.0.1:8000';
   if (!URL.canParse(path, base)) throw new CliError(exit.usage, `The URL is ${base}, which is none.`);
   const key = token ?? process.env.ESCAPEMENT_TOKEN;
@@ -40,14 +43,21 @@ export async function send(
     response = await fetch(new URL(path, base), { ...init, method, headers });
   } catch (error) {
     const { cause, message } = error as Error & { cause?: Error };
-    throw new CliError(exit.failure, `${base} does not answer: ${cause?.message || message}.`);
+    const hint = 'Is it started (npm start, npm run dev), and is the address right (--url, ESCAPEMENT_URL)?';
+    throw new CliError(exit.failure, `${base} does not answer: ${cause?.message || message}. ${hint}`);
   }
-  if (!response.ok) throw await problemOf(response);
+  if (response.status === 429 && patient) {
+    await new Promise((resolve) => setTimeout(resolve, 1000 * Number(response.headers.get('retry-after') ?? 1)));
+    return send(options, method, path, init);
+  }
+  if (!response.ok) throw await problemOf(response, path);
   return response;
 }
 
-async function problemOf(response: Response): Promise<CliError> {
+async function problemOf(response: Response, path: string): Promise<CliError> {
   const problem = (await response.json().catch(() => ({}))) as { title?: string; detail?: string };
+  if (path.startsWith('/__emulator') && problem.detail === 'No route has this path.')
+    return new CliError(exit.notFound, 'This system has no powers of the emulator: start it with npm run dev.');
   const said = [problem.title, problem.detail].filter(Boolean).join(': ') || 'no reason given';
   const hint = response.status === 401 ? ' (set ESCAPEMENT_TOKEN, or give --token)' : '';
   return new CliError(codeOf(response.status), `${response.status} ${said}${hint}`);

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
+import { statuses } from '../../core/lifecycle/states.ts';
 import { type ClientOptions, call, client, query } from './client.ts';
 import { CliError, exit } from './errors.ts';
 import { print, printJson, printTable, show } from './output.ts';
@@ -98,25 +99,45 @@ function list(group: Command): void {
 const short = (value: unknown): unknown =>
   typeof value === 'string' && value.length > 60 ? `${value.slice(0, 59)}…` : value;
 
+/** Time between two looks: soon at first, and then no more often than a fraction of the default rate limit lasts. */
 const LOOK_MS = 250;
+const MOST_LOOK_MS = 2000;
 const getExamples = `
 Examples:
   $ escapement jobs get 01a0… --wait
+  $ escapement jobs get 01a0… --wait-for failed
   $ escapement jobs get 01a0… --json | jq .result`;
 
 function get(group: Command): void {
   client(group.command('get <id>'))
     .description('show a job')
     .option('--wait', 'until it is done, cancelled or in the dead-letter queue; exit code 1 unless it is done')
+    .option('--wait-for <status>', 'until it has this status, or has ended; exit code 1 unless it has this one', oneOf)
     .addHelpText('after', getExamples)
     .action(async (id: string, options: Options) => {
-      const read = (): Promise<Job> => call(options, 'GET', `/v1/jobs/${encodeURIComponent(id)}`);
+      const wanted = options.waitFor ?? (options.wait && 'done');
+      const asked = { ...options, patient: wanted !== undefined };
+      const read = (): Promise<Job> => call(asked, 'GET', `/v1/jobs/${encodeURIComponent(id)}`);
       let job = await read();
-      while (options.wait && !['done', 'cancelled', 'dlq'].includes(job.status)) {
-        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      let said = '';
+      let look = LOOK_MS;
+      while (wanted && ![wanted, 'done', 'cancelled', 'dlq'].includes(job.status)) {
+        // It may take hours: whoever sits before it should know.
+        if (process.stderr.isTTY && job.status !== said)
+          process.stderr.write(job.status === 'running' ? 'running\n' : `${job.status}, due at ${job.run_at}\n`);
+        said = job.status;
+        await new Promise((resolve) => setTimeout(resolve, look));
+        look = Math.min(MOST_LOOK_MS, look * 1.2);
         job = await read();
       }
       show(options, job);
-      if (options.wait && job.status !== 'done') process.exitCode = exit.failure;
+      if (wanted && job.status !== wanted) process.exitCode = exit.failure;
     });
+}
+
+/** The name of a status. For commander. */
+function oneOf(text: string): string {
+  if (!(statuses as readonly string[]).includes(text))
+    throw new InvalidArgumentError(`It is one of ${statuses.join(', ')}.`);
+  return text;
 }

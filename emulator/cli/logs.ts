@@ -5,7 +5,8 @@ import { print, printJson, printTable } from './output.ts';
 type Options = ClientOptions & Record<string, string | undefined>;
 type Line = Record<string, unknown>;
 
-const LOOK_MS = 500;
+/** Half of what the default rate limit refills, so that the other half is left for whoever watches. */
+const LOOK_MS = 2000;
 const MAX_PAGES = 50;
 const columns = ['at', 'level', 'event', 'task_type', 'job_id', 'message'];
 const examples = `
@@ -43,7 +44,11 @@ interface Page {
 function page(options: Options, cursor?: string): Promise<Page> {
   const { job: job_id, level, event } = options;
   const limit = options.limit ?? (options.follow ? '100' : undefined);
-  return call(options, 'GET', `/v1/logs${query({ job_id, level, event, limit, cursor })}`);
+  return call(
+    { ...options, patient: Boolean(options.follow) },
+    'GET',
+    `/v1/logs${query({ job_id, level, event, limit, cursor })}`,
+  );
 }
 
 /** What was not there before, newest first. Lines have no number: the newest that was there is known by its text. */

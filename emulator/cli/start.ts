@@ -35,6 +35,7 @@ export function start(program: Command): void {
       const { startDev } = await import('../dev/start.ts');
       const host = await startDev(root, { ...options, stamp });
       stopOnSignal(() => host.stop());
+      process.stdout.write(`console: ${host.url}/ (sign in with the admin token that the first start printed)\n`);
     });
 }
 

@@ -1,6 +1,7 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { root } from '../support/build.ts';
 import { cleanUp, freePort, Server, tempFolder } from '../support/server.ts';
@@ -82,6 +83,71 @@ test('users are added, listed and disabled', async () => {
   expect((await json(['users', 'disable', ada.id])).disabled_at).toMatch(/Z$/);
 });
 
+test('a bin, a fault, the ticks, the mailbox and the requests are in reach of the command line', async () => {
+  const url = (await escapement(['bins', 'set', 'shop', '--status', '503', '--retry-after', '1h'])).stdout.trim();
+  expect(url).toBe(`${server.url}/__emulator/bin/shop`);
+  const hook = (await json(['jobs', 'add', 'webhook', JSON.stringify({ url }), '--max-retries', '0'])).id;
+  expect(await json(['jobs', 'get', hook, '--wait-for', 'dlq'])).toMatchObject({
+    error: expect.stringContaining('503'),
+  });
+  expect((await escapement(['bins', 'show', 'shop'])).stdout).toMatch(/\tPOST\t\/__emulator\/bin\/shop\t/);
+  expect((await escapement(['bins', 'list'])).stdout).toBe(`shop\t${url}\t503\t0\t1\n`);
+
+  expect((await escapement(['faults', 'fail', 'sleep', '--times', '2', '--error', 'no'])).stdout).toBe(
+    'fail\tsleep\t2\tno\n',
+  );
+  expect((await json(['faults', 'skew', '5s', '--behind'])).items).toContainEqual({ kind: 'skew', ms: -5000 });
+  expect(await json(['faults', 'clear'])).toEqual({ items: [] });
+  expect(await json(['crons', 'off'])).toMatchObject({ crons: false, claiming: true });
+  expect(await json(['tick', 'coordinate'])).toMatchObject({ retried: 0 });
+  expect(await json(['crons', 'on'])).toMatchObject({ crons: true });
+  expect((await escapement(['claiming', 'perhaps'])).code).toBe(2);
+
+  const mail = (await json(['jobs', 'add', 'sendEmail', '{ "to": "a@example.com", "subject": "Hi", "text": "Ho" }']))
+    .id;
+  await json(['jobs', 'get', mail, '--wait']);
+  const [id] = (await escapement(['mailbox', 'list'])).stdout.split('\t');
+  expect(await json(['mailbox', 'show', id as string])).toMatchObject({
+    subject: 'Hi',
+    text: expect.stringMatching(/^Ho/),
+  });
+  const [kept] = (await json(['requests', 'list'])).items.filter(({ method }: { method: string }) => method === 'POST');
+  const again = ['requests', 'replay', kept.id, '--body', '{ "task_type": "sleep", "payload": { "ms": 1 } }'];
+  expect(await json(again)).toMatchObject({ status: 201, body: { task_type: 'sleep' } });
+});
+
+test('the log is followed, a JSON object a line, until somebody has seen enough', async () => {
+  const env = { ...process.env, ESCAPEMENT_URL: server.url, ESCAPEMENT_TOKEN: ADMIN };
+  const args = [join(root, 'emulator/escapement.mjs'), 'logs', '--follow', '--event', 'scheduled', '--json'];
+  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  await lines.next();
+  const { id } = await server.schedule('sleep', { ms: 0 });
+  for (let line = ''; !line.includes(id); ) line = (await lines.next()).value as string;
+  child.kill();
+});
+
+test('waiting for a status ends with it, or with the end of the job', async () => {
+  const { id } = await json(['jobs', 'add', 'sleep', '{ "ms": 0 }']);
+  expect((await escapement(['jobs', 'get', id, '--wait-for', 'failed'])).code).toBe(1);
+  expect((await escapement(['jobs', 'get', id, '--wait-for', 'done'])).code).toBe(0);
+  expect((await escapement(['jobs', 'get', id, '--wait-for', 'ended'])).code).toBe(2);
+});
+
+test('a system without the emulator says how to start one that has it; its rate limit is waited for', async () => {
+  const plain = await Server.start({ env: { RL_CAPACITY: '3', RL_WINDOW_MS: '3000' } });
+  const said = await escapement(['time', 'show'], { env: { ESCAPEMENT_URL: plain.url } });
+  expect(said).toMatchObject({ code: 3, stdout: '', stderr: expect.stringContaining('npm run dev') });
+  const env = { ESCAPEMENT_URL: plain.url };
+  const { stdout } = await escapement(['jobs', 'add', 'sleep', '{ "ms": 0 }', '--delay', '3s'], { env });
+  const [waited, report] = await Promise.all([
+    escapement(['jobs', 'get', stdout.trim(), '--wait'], { env }),
+    escapement(['jobs', 'get', stdout.trim(), '--wait-for', 'done'], { env }),
+  ]);
+  expect([waited.code, waited.stderr, report.code]).toEqual([0, '', 0]);
+  await plain.stop();
+});
+
 test('exit codes tell what went wrong, and standard error says it in one line', async () => {
   const code = async (args: string[], env = {}) => {
     const said = await escapement(args, { env });
@@ -100,7 +166,7 @@ test('exit codes tell what went wrong, and standard error says it in one line', 
 });
 
 test('help has examples, and names the exit codes', async () => {
-  for (const args of [['jobs', 'add'], ['jobs', 'list'], ['logs'], ['time'], ['state'], ['exec']])
+  for (const args of [['jobs', 'add'], ['jobs', 'list'], ['logs'], ['time'], ['state'], ['bins'], ['faults'], ['exec']])
     expect((await escapement([...args, '--help'])).stdout).toMatch(/Examples:\n {2}\$ escapement /);
   expect(await escapement(['--help'])).toMatchObject({ code: 0, stdout: expect.stringContaining('Exit codes: 0') });
 });

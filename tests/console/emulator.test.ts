@@ -28,7 +28,7 @@ describe.skipIf(!browserPath)('The emulator’s page in a browser', () => {
   const opened = async () => {
     tab = await Tab.open(browser, server.url);
     await tab.signIn(ADMIN);
-    await tab.page.getByRole('link', { name: 'Emulator' }).click();
+    await tab.page.getByRole('link', { name: 'Emulator', exact: true }).click();
     await tab.page.getByRole('heading', { name: 'Agenda' }).waitFor();
     return tab.page;
   };
@@ -43,6 +43,9 @@ describe.skipIf(!browserPath)('The emulator’s page in a browser', () => {
     await page.waitForTimeout(1500);
     expect(await page.locator('.clock').textContent()).toBe(stood);
     expect((await server.call('GET', `/v1/jobs/${id}`)).json.status).toBe('pending');
+    // On the other pages, too, one is told why nothing moves.
+    await page.getByRole('link', { name: 'Jobs', exact: true }).click();
+    await page.getByRole('link', { name: 'Emulator: the clock stands' }).click();
     await page.getByRole('button', { name: 'To the next event' }).click();
     await server.until(id, ['done'], 60_000);
     await expect.poll(() => page.locator('.clock').textContent(), { timeout: 40_000 }).not.toBe(stood);
@@ -53,8 +56,9 @@ describe.skipIf(!browserPath)('The emulator’s page in a browser', () => {
   test('a mail and a webhook are found where they went, and a request is sent again', async () => {
     const page = await opened();
     await page.getByLabel('Name').fill('orders');
+    await page.getByLabel('Retry-After').fill('3600');
     await page.locator('form').filter({ hasText: 'answers' }).getByRole('button', { name: 'Set' }).click();
-    await page.getByText('orders', { exact: true }).waitFor();
+    await page.getByText('answers 200, Retry-After 3600 s').waitFor();
     const mail = { to: 'ada@example.com', subject: 'Your <b>report</b>', text: 'It is ready.' };
     await server.schedule('sendEmail', mail);
     await server.schedule('webhook', { url: `${server.url}/__emulator/bin/orders`, body: { order: 1 } });
@@ -65,11 +69,44 @@ describe.skipIf(!browserPath)('The emulator’s page in a browser', () => {
     await page.locator('dialog summary').filter({ hasText: 'POST' }).click();
     await page.locator('dialog .json').filter({ hasText: 'order' }).waitFor();
     await page.getByRole('button', { name: 'Close' }).click();
+    // Mended without typing it all again, and used without copying its address.
+    await page.getByRole('button', { name: 'Change' }).click();
+    expect(await page.locator('input[name=bin]').inputValue()).toBe('orders');
+    expect(await page.getByLabel('Retry-After').inputValue()).toBe('3600');
+    await page.getByRole('link', { name: 'Schedule a webhook to it' }).click();
+    await expect
+      .poll(() => page.locator('input[name=url]').inputValue(), { timeout: 40_000 })
+      .toBe(`${server.url}/__emulator/bin/orders`);
+    await page.getByRole('link', { name: 'Emulator', exact: true }).click();
     const before = (await server.call('GET', '/v1/jobs?task_type=webhook')).json.items.length;
     await page.getByRole('button', { name: 'POST /v1/jobs' }).first().click();
     await page.getByRole('button', { name: 'Send again' }).click();
     await page.getByLabel('The answer').filter({ hasText: '201' }).waitFor();
     expect((await server.call('GET', '/v1/jobs?task_type=webhook')).json.items).toHaveLength(before + 1);
+  });
+
+  test('one arrives at the top of a page, and with the keyboard in it', async () => {
+    const page = await opened();
+    const { id } = await server.schedule('sleep', { ms: 0 }, { delay_ms: 3_600_000 });
+    await page.getByRole('link', { name: `…${id.slice(-8)}` }).click();
+    await page.locator('.why').waitFor();
+    expect(await page.evaluate(() => [document.activeElement?.id, scrollY, document.title])).toEqual([
+      'main',
+      0,
+      `Job …${id.slice(-8)} · Jobs · Escapement`,
+    ]);
+    await server.call('POST', `/v1/jobs/${id}/cancel`);
+    // On a phone as well, the tab of the page that is shown is in view, and nothing is wider than the screen.
+    await page.setViewportSize({ width: 340, height: 740 });
+    await tab.go('#/emulator');
+    await page.getByRole('heading', { name: 'Agenda' }).waitFor();
+    const room = () =>
+      page.evaluate(() => {
+        const { scrollWidth, clientWidth } = document.documentElement;
+        const { right } = (document.querySelector('nav [aria-current]') as Element).getBoundingClientRect();
+        return { wide: scrollWidth - clientWidth, tab: right <= clientWidth + 1 };
+      });
+    await expect.poll(room, { timeout: 40_000 }).toEqual({ wide: 0, tab: true });
   });
 
   test('crons and claiming are switched, ticks are run by hand, faults are set and cleared', async () => {

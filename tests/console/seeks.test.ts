@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { contextOf } from '../../core/context.ts';
 import type { Database } from '../../core/database.ts';
 import { statuses } from '../../core/lifecycle/states.ts';
+import { agenda } from '../../core/views/agenda.ts';
 import coordinate from '../../functions/coordinate.ts';
 import { ADMIN, System } from '../support/system.ts';
 
@@ -70,6 +72,25 @@ test('what is in the dead-letter queue is found by an index, in the list and in 
       for (const sql of parked)
         expect(JSON.stringify(plansOf(sql))).toMatch(/SEARCH jobs USING (COVERING )?INDEX jobs_parked/);
     }
+});
+
+test('what failed is found by when it is due, however much waits for its retry', async () => {
+  const job = await system.schedule('webhook', { url: 'http://127.0.0.1:1/' });
+  system.db.prepare("UPDATE jobs SET status = 'failed', run_at = ? WHERE id = ?").run(system.clock.time, job.id);
+  const work = async () => {
+    await coordinate.scheduled({}, system.env);
+    await agenda(contextOf(system.env), 10);
+  };
+  await walksOf(work);
+  const failed = [...asked].filter((sql) => /FROM jobs (INDEXED BY \w+\s+)?WHERE status = 'failed'/.test(sql));
+  // The tick's agenda and its next event, the retry, the burial, and the emulator's agenda.
+  expect(failed.length).toBeGreaterThanOrEqual(5);
+  for (const sql of failed) {
+    const names = [...sql.matchAll(/\?(\d+)/g)].map(([, name]) => [name, null]);
+    const steps = JSON.stringify(system.db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(Object.fromEntries(names)));
+    expect(steps).toMatch(/INDEX jobs_failed/);
+    expect(steps).not.toContain('jobs_parked (status=?)');
+  }
 });
 
 test('a snapshot walks no large table', async () => {

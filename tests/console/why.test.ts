@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ago, duration } from '../../console/format.ts';
+import { ago, ahead, duration } from '../../console/format.ts';
 import type { Job } from '../../console/types.ts';
 import { why } from '../../console/why.ts';
 import { exampleJob } from '../../core/examples.ts';
@@ -89,4 +89,13 @@ test.each([
 
 test('what was and what will be are told apart', () => {
   expect([ago(5000), ago(-5000), ago(300), ago(-300)]).toEqual(['5 s ago', 'in 5 s', 'now', 'now']);
+});
+
+test.each([
+  [0, 'the real time'],
+  [7_200_000, '2 h ahead'],
+  [5_000, '5 s ahead'],
+  [-600_000, '10 min behind'],
+])('a clock that is %d ms off is said to be so', (ms, words) => {
+  expect(ahead(ms)).toBe(words);
 });

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { copyProject } from '../support/project.ts';
@@ -25,6 +25,16 @@ test('while builds run again and again, whoever reads dist/ finds whole files, a
   expect(await starts).toBeGreaterThan(0);
   expect(contentsOf(project)).toEqual(whole);
 }, 180_000);
+
+test('a source that is broken is named with its line, and nothing else is said', async () => {
+  const project = copyProject();
+  const source = join(project, 'core/tasks/sleep.ts');
+  writeFileSync(source, readFileSync(source, 'utf8').replace('export default', 'export defaul t'));
+  const build = await Server.run({ script: 'build', project, bare: true });
+  expect(await build.exited).toBe(1);
+  expect(build.stderr).toContain('core/tasks/sleep.ts:');
+  expect(build.stderr).not.toMatch(/^\s+at |Node\.js v|failureErrorWithLog/m);
+});
 
 /** Builds `n` times, two builds at a time. */
 async function buildOften(project: string, n: number): Promise<void> {

@@ -20,7 +20,8 @@ export class ApiGateway {
       const sent = { method, target: url, headers: headers as [string, string][] };
       const answer = await this.lambda?.respond({ ...sent, ...(body.length > 0 && { body: body.toString() }) });
       // A client that hung up is not waited for, as by API Gateway.
-      response.writeHead(answer?.statusCode ?? 503, answer?.headers).end(answer?.body);
+      const encoding = answer?.isBase64Encoded ? 'base64' : 'utf8';
+      response.writeHead(answer?.statusCode ?? 503, answer?.headers).end(Buffer.from(answer?.body ?? '', encoding));
     });
   }
 

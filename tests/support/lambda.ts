@@ -50,6 +50,14 @@ function routeFor(method: string, path: string) {
   return fit[0] ?? routes.find((route) => !route.path);
 }
 
+/** What a handler returns to API Gateway. */
+export interface Responded {
+  statusCode: number;
+  headers: Record<string, string>;
+  body: string;
+  isBase64Encoded?: boolean;
+}
+
 /** The built handlers, run by a stand-in for Lambda's runtime that has an environment of its own. */
 export class Lambda {
   readonly #worker: Worker;
@@ -87,7 +95,7 @@ export class Lambda {
   }
 
   /** Sends a request through the routes of the template, as API Gateway would; what the handler returned. */
-  respond(request: HttpEvent): Promise<{ statusCode: number; headers: Record<string, string>; body: string }> {
+  respond(request: HttpEvent): Promise<Responded> {
     const { pathname } = new URL(request.target, 'http://test');
     const route = routeFor(request.method, pathname);
     const pathParameters = route?.path?.includes('{') ? matcherOf(route.path)(pathname) : undefined;
