@@ -16,7 +16,8 @@ interface AgendaRow {
 
 const COLUMNS = 'id AS job_id, task_type, retries, max_retries, lease_worker';
 
-// Each part reads `limit` rows along an index; what runs is few. A seek for each priority, as in the claim.
+// Each part reads `limit` rows along an index; what runs is few. A seek for each priority, as in the claim. The jobs are
+// looked up by what was found (CROSS JOIN): the other way round all of them would be read.
 const AGENDA = `
   WITH RECURSIVE level (priority) AS (
     SELECT max(priority) FROM jobs WHERE status = 'pending'
@@ -37,7 +38,7 @@ const AGENDA = `
       FROM json_each(?4) AS redrives CROSS JOIN jobs AS buried ON buried.seq IN (
         SELECT seq FROM jobs WHERE status = 'dlq' AND dlq_redrives = redrives.value AND finished_at > ?1 - ?5
         ORDER BY finished_at LIMIT ?2))
-  SELECT item.at, item.kind, ${COLUMNS} FROM item JOIN jobs USING (seq) ORDER BY item.at, seq LIMIT ?2`;
+  SELECT item.at, item.kind, ${COLUMNS} FROM item CROSS JOIN jobs USING (seq) ORDER BY item.at, seq LIMIT ?2`;
 
 /** What will happen next and when, nearest first: at most `limit` things that time alone brings about. */
 export async function agenda(ctx: Context, limit: number) {

@@ -81,7 +81,7 @@ test('what failed is found by when it is due, however much waits for its retry',
     await coordinate.scheduled({}, system.env);
     await agenda(contextOf(system.env), 10);
   };
-  await walksOf(work);
+  expect(await walksOf(work)).toEqual([]);
   const failed = [...asked].filter((sql) => /FROM jobs (INDEXED BY \w+\s+)?WHERE status = 'failed'/.test(sql));
   // The tick's agenda and its next event, the retry, the burial, and the emulator's agenda.
   expect(failed.length).toBeGreaterThanOrEqual(5);
