@@ -7,7 +7,8 @@ export default defineConfig({
     // What was built runs as it is.
     server: { deps: { external: [/\/dist\/(functions|simulation)\//] } },
     pool: 'forks',
-    maxWorkers: 2,
+    // Of two cores: many tests wait for processes and timers.
+    maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

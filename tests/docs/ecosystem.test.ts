@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import { breaches } from '../support/invariants.ts';
 import { readText } from '../support/markdown.ts';
 import { freePort, pause } from '../support/server.ts';
@@ -17,6 +17,9 @@ interface App {
   exec_mode: string;
   kill_timeout: number;
 }
+
+// Four processes start at once, and the first of them builds.
+vi.setConfig({ testTimeout: 240_000 });
 
 const { apps } = JSON.parse(readText('ecosystem.config.json')) as { apps: App[] };
 const folder = checkout();
@@ -44,7 +47,7 @@ const call = async (path: string, body?: object) => {
 };
 
 async function until(what: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 30_000; !(await what()); await pause(50))
+  for (const end = Date.now() + 120_000; !(await what()); await pause(50))
     if (Date.now() > end) throw new Error(processes.map(({ name, output }) => `${name}: ${output}`).join('\n'));
 }
 

@@ -57,7 +57,7 @@ function copied(): string {
 
 /** Waits until a job is in this state; the job. */
 async function until(gateway: Gateway, id: string, status: string): Promise<Record<string, unknown>> {
-  for (const end = Date.now() + 20_000; ; await pause(20)) {
+  for (const end = Date.now() + 45_000; ; await pause(20)) {
     const { json } = await gateway.call('GET', `/v1/jobs/${id}`);
     if (json.status === status) return json;
     if (Date.now() > end) throw new Error(`${id} is ${json.status}, not ${status}`);

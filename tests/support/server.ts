@@ -187,7 +187,7 @@ export class Server {
   }
 
   /** Waits until the job is in one of these states; the job. */
-  async until(id: string, statuses: string[], ms = 20_000): Promise<Answer['json']> {
+  async until(id: string, statuses: string[], ms = 45_000): Promise<Answer['json']> {
     const end = Date.now() + ms;
     for (;;) {
       const { json } = await this.call('GET', `/v1/jobs/${id}`);

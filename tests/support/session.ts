@@ -35,7 +35,7 @@ export function type(script: string, folder: string, env: Record<string, string>
 }
 
 /** Waits until a terminal has printed something that matches; the match. */
-export async function printed(terminal: Terminal, pattern: RegExp, ms = 30_000): Promise<RegExpExecArray> {
+export async function printed(terminal: Terminal, pattern: RegExp, ms = 50_000): Promise<RegExpExecArray> {
   for (const end = Date.now() + ms; ; await pause(20)) {
     const match = pattern.exec(terminal.output);
     if (match) return match;
