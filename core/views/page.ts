@@ -42,7 +42,10 @@ export async function page<Row extends { seq: number }>(ctx: Context, list: List
           `SELECT ${list.columns} FROM (${walk} LIMIT ${MAX_WALK}) AS ${list.table} WHERE true ${filter.sql} LIMIT ${list.limit + 1}`,
         )
         .bind(start, ...along.values, ...filter.values),
-      ctx.db.prepare(`SELECT seq FROM (${walk} LIMIT 1 OFFSET ${MAX_WALK - 1})`).bind(start, ...along.values),
+      // Where the walk ends. Without a filter every row of it is a match: it ends with the page, or there is no more.
+      ...(filter.sql === ''
+        ? []
+        : [ctx.db.prepare(`SELECT seq FROM (${walk} LIMIT 1 OFFSET ${MAX_WALK - 1})`).bind(start, ...along.values)]),
     ]);
   const [found, horizon] = await repeatable(ctx, read);
   const rows = found?.results ?? [];
