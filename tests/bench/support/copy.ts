@@ -1,9 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parts } from '../../support/parts.ts';
 import { tempFolder } from './built.ts';
-
-const PARTS = ['core', 'functions', 'emulator', 'migrations', 'package.json', 'package-lock.json', 'tsconfig.json'];
 
 // What the handler's first line notes: the monotonic clock, which all processes of a machine share.
 const STAMP = `import * as z from 'zod';
@@ -21,9 +20,7 @@ export default task({
 /** A built copy of the project, in a temporary folder, that knows one more task: `stamp`. Its path. */
 export function copyWithStamp(root: string): string {
   const copy = tempFolder();
-  for (const part of PARTS.filter((name) => existsSync(join(root, name)))) {
-    cpSync(join(root, part), join(copy, part), { recursive: true });
-  }
+  for (const part of parts) cpSync(join(root, part), join(copy, part), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
   writeFileSync(join(copy, 'core/tasks/stamp.ts'), STAMP);
   const registry = join(copy, 'core/tasks/index.ts');
