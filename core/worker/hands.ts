@@ -11,7 +11,11 @@ export interface Slots {
 
 /** What a worker has in hand: jobs that wait for a slot, handlers that run, outcomes that are not written yet. */
 export class Hands {
-  readonly running = new Set<Run>();
+  /**
+   * No Set: one that is added to and deleted from all the time leaves a chain of tables behind, each held by the one
+   * before it, and with them every job that ever was in it, until all of the memory is searched.
+   */
+  readonly running: Run[] = [];
   waiting: Claimed[] = [];
   settled: Settled[] = [];
   /** How long a handler usually takes, in milliseconds; infinite until the first one ended. */
@@ -33,7 +37,7 @@ export class Hands {
   }
 
   get busy(): boolean {
-    return this.running.size + this.waiting.length + this.settled.length > 0;
+    return this.running.length + this.waiting.length + this.settled.length > 0;
   }
 
   get freeSlots(): number {
@@ -42,7 +46,7 @@ export class Hands {
 
   /** The jobs under lease here, whatever became of them. */
   get held(): Lease[] {
-    return [...[...this.running].map(({ job }) => job), ...this.waiting, ...this.settled.map(({ job }) => job)];
+    return [...this.running.map(({ job }) => job), ...this.waiting, ...this.settled.map(({ job }) => job)];
   }
 
   /** Starts handlers while slots are free; none once the host stops. */
@@ -53,7 +57,7 @@ export class Hands {
       const job = this.waiting.shift() as Claimed;
       const now = this.#ctx.now();
       const run = new Run(job, now + (job.timeout_ms ?? JOB_TIMEOUT_MS));
-      this.running.add(run);
+      this.running.push(run);
       this.#slots.used += 1;
       if (PROCESS_PACE_MS > 0) this.nextStart = now + PROCESS_PACE_MS;
       void runJob(this.#ctx, this.#tasks, this.workerId, run).then((outcome) => this.#returned(run, now, outcome));
@@ -71,7 +75,9 @@ export class Hands {
   /** Ends a run once; without an outcome (the lease is lost) nothing will be written for it. */
   #finish(run: Run, outcome?: Outcome): void {
     run.over = true;
-    if (!this.running.delete(run)) return;
+    const at = this.running.indexOf(run);
+    if (at < 0) return;
+    this.running.splice(at, 1);
     this.#slots.used -= 1;
     if (outcome) this.settled.push({ job: run.job, outcome });
     const { PROCESS_PACE_MS } = this.#ctx.settings;

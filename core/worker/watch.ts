@@ -25,7 +25,7 @@ export class Watch {
 
   /** When there is something to look at again, in milliseconds since 1970. */
   get nextLook(): number {
-    const deadlines = [...this.#hands.running].map(({ deadline }) => deadline);
+    const deadlines = this.#hands.running.map(({ deadline }) => deadline);
     return Math.min(this.#nextHeartbeat, this.#nextCancelCheck, this.#stopBy, ...deadlines);
   }
 
@@ -38,7 +38,7 @@ export class Watch {
   }
 
   #endLate(now: number): void {
-    for (const run of this.#hands.running) {
+    for (const run of [...this.#hands.running]) {
       if (now < run.deadline) continue;
       const ms = run.job.timeout_ms ?? this.#ctx.settings.JOB_TIMEOUT_MS;
       this.#hands.abandon(run, 'timeout', fail(`The job ran out of time after ${ms} ms.`));
@@ -49,7 +49,7 @@ export class Watch {
     this.#stopBy = Math.min(this.#stopBy, now + GRACE_MS);
     if (now < this.#stopBy) return;
     const outcome = { kind: 'released', reason: 'The worker stopped before the handler ended.' } as const;
-    for (const run of this.#hands.running) this.#hands.abandon(run, 'shutdown', outcome);
+    for (const run of [...this.#hands.running]) this.#hands.abandon(run, 'shutdown', outcome);
   }
 
   async #honourCancels(now: number): Promise<void> {
