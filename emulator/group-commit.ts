@@ -39,8 +39,8 @@ export class GroupingPort extends SqlitePort {
     const [only] = group;
     if (only && group.length === 1) return super.batch(only.statements).then(only.resolve, only.reject);
     try {
-      const all = this.db.transaction(() => group.map((one) => this.#attempt(one)));
-      for (const tell of await this.patiently(() => this.counting(() => all.immediate()))) tell();
+      const all = () => group.map((one) => this.#attempt(one));
+      for (const tell of await this.patiently(() => this.counting(() => this.transact.immediate(all)))) tell();
     } catch (error) {
       if (String((error as { code?: string }).code).startsWith('SQLITE_BUSY'))
         for (const { reject } of group) reject(error);
@@ -52,7 +52,7 @@ export class GroupingPort extends SqlitePort {
   /** Does one batch under a savepoint of its own; what is to be told its caller once the group is committed. */
   #attempt({ statements, resolve, reject }: Waiting): () => void {
     try {
-      const results = this.counting(() => this.db.transaction(() => this.runAll(statements))());
+      const results = this.counting(() => this.transact(() => this.runAll(statements)));
       return () => resolve(results);
     } catch (error) {
       // A full disk, for one, ends the transaction whole.

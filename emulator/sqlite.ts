@@ -77,15 +77,24 @@ function set(db: Sqlite.Database, pragma: string, value: string | number): void 
   if (now !== value) throw new DatabaseError(`SQLite keeps ${pragma} at ${now} where ${value} is needed.`);
 }
 
+type Run = <Result>(work: () => Result) => Result;
+type Transact = Run & { deferred: Run; immediate: Run };
+
 /** The database port over better-sqlite3. It refuses what D1 refuses, so that nothing passes here and fails there. */
 export class SqlitePort implements Database {
   readonly db: Sqlite.Database;
   /** Rows written through this port so far: when it has risen, this process has committed something. */
   changes = 0;
+  /**
+   * Runs work in a transaction or, within one, under a savepoint. Made once: to make such a function takes longer than
+   * to begin and end what it runs in.
+   */
+  readonly transact: Transact;
   readonly #cache = new Map<string, Sqlite.Statement>();
 
   constructor(db: Sqlite.Database) {
     this.db = db;
+    this.transact = db.transaction((work: () => unknown) => work()) as unknown as Transact;
   }
 
   prepare(sql: string): Statement {
@@ -95,8 +104,8 @@ export class SqlitePort implements Database {
   async batch<Row = Record<string, unknown>>(statements: Statement[]): Promise<{ results: Row[] }[]> {
     return this.patiently(() => {
       const readonly = (statements as BoundStatement[]).every(({ sql }) => this.compile(sql).readonly);
-      const work = this.db.transaction(() => this.runAll<Row>(statements));
-      return readonly ? work.deferred() : this.counting(() => work.immediate());
+      const work = () => this.runAll<Row>(statements);
+      return readonly ? this.transact.deferred(work) : this.counting(() => this.transact.immediate(work));
     });
   }
 
