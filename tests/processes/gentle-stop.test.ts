@@ -5,19 +5,22 @@ import { cleanUp, Server } from '../support/server.ts';
 
 afterEach(cleanUp);
 
-const env = { PROCESS_CONCURRENCY: '2' };
+// Claims of three for two slots.
+const env = { PROCESS_CONCURRENCY: '2', PROCESS_BATCH_SIZE: '3' };
 const sleeps = (n: number, ms: number) => Array.from({ length: n }, () => ({ task_type: 'sleep', payload: { ms } }));
 
-/** Starts a system whose two slots are taken by long jobs while many short ones wait, claimed, for a slot. */
+/** Starts a system whose two slots are taken by long jobs while a short one waits, claimed, for a slot. */
 async function busySystem(ms: number): Promise<{ server: Server; long: string[]; waiting: string[] }> {
   const server = await Server.start({ env, bare: true });
-  // Short jobs first: a worker that knows its jobs to be short claims ahead.
-  const jobs = [...sleeps(20, 0), ...sleeps(2, ms), ...sleeps(20, 0)];
+  // Short jobs first: a worker that knows its jobs to be short claims ahead. It does not know it at its first claim, which
+  // is of two; of those that follow, the long ones have one to themselves, with one that must wait.
+  const before = 2 + 3 * 10;
+  const jobs = [...sleeps(before, 0), ...sleeps(2, ms), ...sleeps(1, 0)];
   const { items } = (await server.call('POST', '/v1/jobs/batch', { jobs })).json;
   const ids = items.map(({ id }: { id: string }) => id);
-  const waiting = ids.slice(22);
+  const waiting = ids.slice(before + 2);
   for (const id of waiting) await server.until(id, ['running']);
-  return { server, long: ids.slice(20, 22), waiting };
+  return { server, long: ids.slice(before, before + 2), waiting };
 }
 
 test.each(['SIGTERM', 'SIGINT'] as const)(
