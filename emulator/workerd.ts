@@ -20,6 +20,7 @@ import { refuseBadCrons, Ticker } from './ticker.ts';
 import { copyD1, replaceD1 } from './workerd/file.ts';
 import { Forwarder } from './workerd/forward.ts';
 import { loadMiniflare, startApart } from './workerd/start.ts';
+import { waitSteadily } from './workerd/steady-wait.ts';
 import { settingTexts, workerOptions } from './workerd/worker.ts';
 
 /** Time that the Worker gets to end its ticks before it is ended. */
@@ -31,6 +32,7 @@ const CRON_MS = 900;
 /** Starts the whole system in workerd, as it runs on Cloudflare, behind the port and the crons of this process. */
 export async function startWorkerd(root: string, settings: Settings, hooks?: Hooks): Promise<Host> {
   refuseBadCrons(settings);
+  waitSteadily();
   await loadMiniflare();
   const log = makeLogger(settings.LOG_LEVEL);
   const outbound = makeOutbound(settings.WEBHOOK_ALLOW_PRIVATE);

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Env, real } from '../../core/context.ts';
 import type { Database, Statement } from '../../core/database.ts';
 import { migrateD1 } from '../../emulator/deploy/migrate-d1.ts';
+import { waitSteadily } from '../../emulator/workerd/steady-wait.ts';
 import coordinate from '../../functions/coordinate.ts';
 import createUser from '../../functions/create-user.ts';
 import processBatch from '../../functions/process-batch.ts';
@@ -12,6 +13,8 @@ import scheduleJobs from '../../functions/schedule-jobs.ts';
 import { root } from '../support/build.ts';
 import { readText, section } from '../support/markdown.ts';
 import { ADMIN } from '../support/system.ts';
+
+waitSteadily();
 
 /** What D1 says of a result: what it is billed by. */
 interface Billed {

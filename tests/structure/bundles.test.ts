@@ -8,9 +8,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Database } from '../../core/database.ts';
 import { migrateD1 } from '../../emulator/deploy/migrate-d1.ts';
 import type { Manifest, ManifestEntry } from '../../emulator/manifest.ts';
+import { waitSteadily } from '../../emulator/workerd/steady-wait.ts';
 import { root } from '../support/build.ts';
 import { expectContract } from '../support/contract.ts';
 import { ADMIN, type Answer, readBody } from '../support/system.ts';
+
+waitSteadily();
 
 const { functions } = JSON.parse(readFileSync(join(root, 'dist/manifest.json'), 'utf8')) as Manifest;
 const textOf = ({ file }: ManifestEntry): string => readFileSync(join(root, 'dist', file), 'utf8');

@@ -3,9 +3,12 @@ import { join } from 'node:path';
 import { kCurrentWorker, Miniflare } from 'miniflare';
 import { migrateD1 } from '../../emulator/deploy/migrate-d1.ts';
 import type { Manifest } from '../../emulator/manifest.ts';
+import { waitSteadily } from '../../emulator/workerd/steady-wait.ts';
 import { root } from './build.ts';
 import { type Answers, judge, questions } from './invariants.ts';
 import { ADMIN, type Answer, readBody } from './system.ts';
+
+waitSteadily();
 
 export const folder = join(root, 'dist/cloudflare');
 const read = (path: string) => JSON.parse(readFileSync(path, 'utf8'));
