@@ -44,9 +44,9 @@ const CLAIM = edge({
   returning: null,
 });
 
-// What the claim leased, without a second search: its leases all end at one time. Half the price of RETURNING eleven
-// columns, which SQLite keeps in a table of their own until the last row is written. Another lease of this worker may
-// end at that time, too.
+// What the claim leased, without a second search: its leases all end at one time. RETURNING eleven columns costs more:
+// SQLite keeps them in a table of their own until the last row is written. Another lease of this worker may end at that
+// time, too.
 const LEASED = `
   SELECT ${CLAIMED_COLUMNS} FROM jobs WHERE status = 'running' AND lease_until = ?1 AND lease_worker = ?2`;
 

@@ -1,10 +1,10 @@
-// Looks for every planted bug and prints the table of docs/reliability.md: what finds it first.
+// Looks for every planted bug and prints the table of docs/reliability.md: the first seed that finds it.
 import { load } from '../bundle.mjs';
 import { plants } from './index.mjs';
 
 const SEEDS = 100;
 
-console.log('| planted bug | first seed that finds it | law |\n| --- | --- | --- |');
+console.log('| planted bug | a seed that finds it | law |\n| --- | --- | --- |');
 for (const plant of plants) {
   const { simulate } = await load(plant);
   let found = 'none';
